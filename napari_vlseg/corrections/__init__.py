@@ -1,0 +1,1 @@
+"""Corrections: projects on disk."""

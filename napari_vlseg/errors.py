@@ -1,0 +1,39 @@
+"""Every error a person may see: each names the fact and the remedy in one sentence."""
+
+from __future__ import annotations
+
+
+class VlsegError(Exception):
+    """Base of all errors that the package raises on purpose.
+
+    The text is shown to the person as it stands (a notification in the window,
+    one line on the command line), so it says what is wrong and what to do.
+    """
+
+
+class ImageError(VlsegError):
+    """An image can't be read, or has a shape or content that can't be segmented."""
+
+
+class PromptError(VlsegError):
+    """A prompt is empty, or does not fit its image."""
+
+
+class SettingsError(VlsegError):
+    """A setting has a value outside its range; the message lists what is valid."""
+
+
+class ModelError(VlsegError):
+    """A model is unknown, absent, corrupt, unsafe to load, or does not fit the device."""
+
+
+class ProjectError(VlsegError):
+    """A project folder can't be created, read or written."""
+
+
+class ExportError(VlsegError):
+    """A data set can't be exported."""
+
+
+class VlsegWarning(UserWarning):
+    """Something a person should know although the work went on."""

@@ -1,0 +1,1 @@
+"""Segmentation models behind small protocols, found by name through a lazy registry."""

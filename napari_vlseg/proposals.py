@@ -1,0 +1,141 @@
+"""What a model proposes for one plane, kept so that it can be thresholded again and traced."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from napari_vlseg.prompts import PromptTable
+
+OBJECT_COLUMNS = (
+    "object_uid",
+    "label",
+    "class",
+    "score",
+    "area",
+    "prompt",
+    "model",
+    "threshold",
+    "status",
+    "source",
+)
+"""Columns of the table of objects, one row per label value.
+
+``object_uid``: opaque id; ``label``: value in the label image; ``class``: class name;
+``score``: mean probability of the class on the object; ``area``: pixels; ``prompt``:
+`ClassPrompt.describe`; ``model``: name@revision; ``threshold``: probability used;
+``status``: proposed, accepted, edited, rejected or flagged; ``source``: auto, semi-auto or
+manual.
+"""
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """Which model made a proposal.
+
+    Attributes
+    ----------
+    name : str
+        Registry name or folder.
+    revision : str
+        Hub commit, or the first 12 digits of the weights' hash.
+    weights_sha256 : str
+        Hash of the weights file.
+    device : str
+        Where it ran: "cpu", "cuda:0", "mps".
+    precision : str
+        "float32", "bfloat16" or "float16".
+    """
+
+    name: str
+    revision: str = ""
+    weights_sha256: str = ""
+    device: str = "cpu"
+    precision: str = "float32"
+
+    def __str__(self) -> str:
+        return f"{self.name}@{self.revision}" if self.revision else self.name
+
+
+@dataclass(frozen=True)
+class PostProcess:
+    """How a probability map becomes labels; changing it never runs the model.
+
+    Attributes
+    ----------
+    mode : {"instances", "semantic"}
+        One label per object, or one per class (1 is the first class).
+    split : {"watershed", "components"}
+        How instances are told apart.
+    min_size : int
+        Objects of fewer pixels are dropped.
+    fill_holes : bool
+        Whether holes inside an object are filled.
+    smoothing : float
+        Gaussian sigma in pixels, applied to the probabilities; 0 leaves them.
+    """
+
+    mode: str = "instances"
+    split: str = "watershed"
+    min_size: int = 16
+    fill_holes: bool = True
+    smoothing: float = 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class Proposals:
+    """Labels that a model proposes for one plane, with everything needed to redo them.
+
+    Attributes
+    ----------
+    labels : numpy.ndarray, shape (H, W), int32
+        0 is background. Instance numbers, or 1 + class index when semantic.
+    probabilities : numpy.ndarray, shape (n_classes, H, W), float32 in [0, 1]
+        In the order of `classes`, negatives already subtracted (a pixel that suits a
+        negative phrase better is 0). Kept until the prompts change.
+    classes : tuple of str
+    objects : pandas.DataFrame
+        One row per label, see `OBJECT_COLUMNS`.
+    thresholds : tuple of float
+        In the order of `classes`.
+    postprocess : PostProcess
+    prompts : PromptTable
+    model : ModelInfo
+    working_scale : float
+        Image pixels per model pixel that the model worked at.
+    notices : tuple of str
+        What the person should know: words outside the vocabulary, memory fallbacks.
+    """
+
+    labels: np.ndarray
+    probabilities: np.ndarray
+    classes: tuple[str, ...]
+    objects: pd.DataFrame
+    thresholds: tuple[float, ...]
+    postprocess: PostProcess
+    prompts: PromptTable
+    model: ModelInfo
+    working_scale: float = 1.0
+    notices: tuple[str, ...] = field(default=())
+
+
+def empty_objects() -> pd.DataFrame:
+    """A table of objects without rows, with the columns and types of a full one."""
+    types: Mapping[str, str] = {
+        "label": "int64",
+        "area": "int64",
+        "score": "float64",
+        "threshold": "float64",
+    }
+    return pd.DataFrame(
+        {name: pd.Series(dtype=types.get(name, "object")) for name in OBJECT_COLUMNS}
+    )
+
+
+def new_uid() -> str:
+    """An opaque id for an object, unique across projects."""
+    return uuid.uuid4().hex

@@ -1,0 +1,1 @@
+"""The dock widget; the only layer that knows napari and Qt."""

@@ -1,0 +1,1 @@
+"""The work itself: generators over models, masks and projects."""
