@@ -1,0 +1,35 @@
+"""What all tests share: reproducible property tests and one small scene."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import settings
+
+settings.register_profile("reproducible", derandomize=True, deadline=None, max_examples=50)
+settings.load_profile("reproducible")
+
+
+@pytest.fixture
+def scene() -> tuple[np.ndarray, np.ndarray]:
+    """Three bright discs, two of them touching: uint8 image (96, 96) and its int32 labels."""
+    rows, cols = np.mgrid[:96, :96]
+    labels = np.zeros((96, 96), np.int32)
+    for number, (row, col) in enumerate([(30, 25), (30, 48), (70, 60)], start=1):
+        labels[(rows - row) ** 2 + (cols - col) ** 2 <= 12**2] = number
+    noise = np.random.default_rng(0).normal(0, 6, labels.shape)
+    image = np.where(labels > 0, 180, 40) + noise
+    return np.clip(image, 0, 255).astype(np.uint8), labels
+
+
+@pytest.fixture(scope="session")
+def dsb2018() -> Path:
+    """Folder of real nuclei; the test is skipped where it is absent."""
+    beside = Path(__file__).parents[1] / "../shared/data/dsb2018"
+    folder = Path(os.environ.get("VLSEG_DSB2018", beside))
+    if not (folder / "index.csv").is_file():
+        pytest.skip("the DSB 2018 nuclei are not here (set VLSEG_DSB2018)")
+    return folder
