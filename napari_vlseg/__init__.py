@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 from napari_vlseg._version import __version__
 
 if TYPE_CHECKING:
-    from napari_vlseg.workflow.api import load_model, segment
     from napari_vlseg.corrections.store import Project
-    from napari_vlseg.workflow.export import export_project
     from napari_vlseg.prompts import ClassPrompt, PromptTable, ReferencePrompt
     from napari_vlseg.proposals import PostProcess, Proposals
+    from napari_vlseg.workflow.api import load_model, segment
+    from napari_vlseg.workflow.export import export_project
 
 _HOMES = {
     "load_model": "napari_vlseg.workflow.api",

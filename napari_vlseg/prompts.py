@@ -366,8 +366,7 @@ def parse_class(spec: str) -> tuple[str, list[str]]:
         name = next((p for p in phrases if not p.startswith("-")), "")
     if not name.strip() or not phrases:
         raise PromptError(
-            f"The text prompt “{spec}” is empty: write “nuclei” or "
-            "“class=phrase,phrase;-negative”."
+            f"The text prompt “{spec}” is empty: write “nuclei” or “class=phrase,phrase;-negative”."
         )
     return name.strip(), phrases
 

@@ -1,0 +1,219 @@
+"""From a plane and a prompt table to proposals, and from kept probabilities to new labels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from napari_vlseg.errors import ImageError, SettingsError
+from napari_vlseg.events import Notice, Work
+from napari_vlseg.masks import ObjectStats, assign_classes, compete, label_objects
+from napari_vlseg.models.base import Conditional, DenseSegmenter, Embedding
+from napari_vlseg.prompts import ClassPrompt, PromptTable
+from napari_vlseg.proposals import PostProcess, Proposals, empty_objects, new_uid
+from napari_vlseg.workflow.cache import EmbeddingCache
+
+
+def propose(
+    model: DenseSegmenter,
+    plane: np.ndarray,
+    prompts: PromptTable,
+    *,
+    postprocess: PostProcess | None = None,
+    working_scale: float | None = None,
+    cache: EmbeddingCache | None = None,
+) -> Work[Proposals]:
+    """Segment one plane by a prompt table.
+
+    The plane is encoded once; every class, negative and mix then costs the decoder alone.
+    With a cache, a plane that was encoded before is not encoded again.
+
+    Parameters
+    ----------
+    model : DenseSegmenter
+    plane : numpy.ndarray, shape (H, W, 3), float32 in [0, 1]
+    prompts : PromptTable
+        Its visible rows that are not empty are segmented.
+    postprocess : PostProcess, optional
+    working_scale : float, optional
+        Image pixels per model pixel; None lets the model choose.
+    cache : EmbeddingCache, optional
+
+    Yields
+    ------
+    Progress or Notice
+
+    Returns
+    -------
+    Proposals
+
+    Raises
+    ------
+    PromptError
+        If the table asks for nothing.
+    ImageError
+        If the plane has another shape.
+    """
+    rows = prompts.active
+    _check_plane(plane)
+    notices = vocabulary_notices(model, rows)
+    for message in notices:
+        yield Notice(message)
+    embedding = yield from encode(model, plane, working_scale=working_scale, cache=cache)
+    conditionals = [model.condition(row, prompts.templates) for row in rows]
+    flat = [vector for own, negatives in conditionals for vector in (own, *negatives)]
+    maps = yield from model.predict_steps(embedding, flat)
+    probabilities = _subtract_negatives(maps, conditionals)
+    thresholds = tuple(
+        model.default_threshold if row.threshold is None else row.threshold for row in rows
+    )
+    post = postprocess or PostProcess()
+    return _build(
+        Proposals(
+            labels=np.zeros(plane.shape[:2], np.int32),
+            probabilities=probabilities,
+            classes=tuple(row.name for row in rows),
+            objects=empty_objects(),
+            thresholds=thresholds,
+            postprocess=post,
+            prompts=prompts,
+            model=model.info,
+            working_scale=embedding.working_scale,
+            notices=notices,
+        )
+    )
+
+
+def encode(
+    model: DenseSegmenter,
+    plane: np.ndarray,
+    *,
+    working_scale: float | None = None,
+    cache: EmbeddingCache | None = None,
+) -> Work[Embedding]:
+    """Encode a plane, or take its embedding from the cache; see `propose`."""
+    if cache is not None:
+        kept = cache.get(model.embedding_key(plane, working_scale))
+        if kept is not None:
+            return kept
+    embedding = yield from model.encode_steps(plane, working_scale=working_scale)
+    if cache is not None:
+        cache.put(embedding)
+    return embedding
+
+
+def rethreshold(
+    proposals: Proposals,
+    thresholds: Mapping[str, float] | None = None,
+    postprocess: PostProcess | None = None,
+) -> Proposals:
+    """Make new labels from the kept probabilities; no model runs.
+
+    Parameters
+    ----------
+    proposals : Proposals
+    thresholds : mapping of str to float, optional
+        New thresholds by class name; the other classes keep theirs.
+    postprocess : PostProcess, optional
+
+    Returns
+    -------
+    Proposals
+        Shares the probabilities with the old one.
+    """
+    return _build(
+        replace(
+            proposals,
+            thresholds=_new_thresholds(proposals, thresholds),
+            postprocess=postprocess or proposals.postprocess,
+        )
+    )
+
+
+def preview(proposals: Proposals, thresholds: Mapping[str, float] | None = None) -> np.ndarray:
+    """Class of each pixel at other thresholds, quickly: no instances, no clean-up.
+
+    Returns
+    -------
+    numpy.ndarray, shape (H, W), integer
+        0 for background, else 1 + index in `Proposals.classes`.
+    """
+    return assign_classes(proposals.probabilities, _new_thresholds(proposals, thresholds))
+
+
+def vocabulary_notices(model: DenseSegmenter, rows: Iterable[ClassPrompt]) -> tuple[str, ...]:
+    """One sentence for each phrase with words that the model never saw."""
+    messages = []
+    for row in rows:
+        for phrase in (*row.phrases, *row.negatives):
+            unknown = model.unknown_words(phrase)
+            if unknown:
+                words = ", ".join(f"“{word}”" for word in unknown)
+                messages.append(
+                    f"{model.info.name} was not trained on {words}: draw a reference region "
+                    "instead, or choose the larger model clipseg-rd64-refined."
+                )
+    return tuple(dict.fromkeys(messages))
+
+
+def _subtract_negatives(
+    maps: np.ndarray, conditionals: Sequence[tuple[Conditional, list[Conditional]]]
+) -> np.ndarray:
+    result = np.empty((len(conditionals), *maps.shape[1:]), np.float32)
+    start = 0
+    for index, (_, negatives) in enumerate(conditionals):
+        stop = start + 1 + len(negatives)
+        result[index] = compete(maps[start], maps[start + 1 : stop])
+        start = stop
+    return result
+
+
+def _build(draft: Proposals) -> Proposals:
+    labels, stats = label_objects(draft.probabilities, draft.thresholds, draft.postprocess)
+    return replace(draft, labels=labels, objects=_object_table(draft, stats))
+
+
+def _object_table(draft: Proposals, stats: Sequence[ObjectStats]) -> pd.DataFrame:
+    if not stats:
+        return empty_objects()
+    described = {row.name: row.describe() for row in draft.prompts.rows}
+    names = [draft.classes[stat.class_index] for stat in stats]
+    return pd.DataFrame(
+        {
+            "object_uid": [new_uid() for _ in stats],
+            "label": np.array([stat.label for stat in stats], np.int64),
+            "class": names,
+            "score": np.array([stat.score for stat in stats], np.float64),
+            "area": np.array([stat.area for stat in stats], np.int64),
+            "prompt": [described[name] for name in names],
+            "model": str(draft.model),
+            "threshold": [float(draft.thresholds[stat.class_index]) for stat in stats],
+            "status": "proposed",
+            "source": "auto",
+        }
+    )
+
+
+def _new_thresholds(
+    proposals: Proposals, thresholds: Mapping[str, float] | None
+) -> tuple[float, ...]:
+    given = dict(thresholds or {})
+    for name, value in given.items():
+        if name not in proposals.classes:
+            valid = ", ".join(proposals.classes)
+            raise SettingsError(f"There is no class “{name}” here: the classes are {valid}.")
+        if not 0 <= value <= 1:
+            raise SettingsError(f"The threshold is {value:g} but must lie between 0 and 1.")
+    current = zip(proposals.classes, proposals.thresholds, strict=True)
+    return tuple(float(given.get(name, old)) for name, old in current)
+
+
+def _check_plane(plane: np.ndarray) -> None:
+    if plane.ndim != 3 or plane.shape[2] != 3 or 0 in plane.shape:
+        raise ImageError(
+            f"A plane to segment has shape (H, W, 3) but this one has {plane.shape}: "
+            "use napari_vlseg.images.extract_plane."
+        )

@@ -1,0 +1,81 @@
+"""A dense segmenter without a network: "bright" finds bright pixels, "dark" dark ones."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+import numpy as np
+
+from napari_vlseg.events import Progress, Work, run
+from napari_vlseg.models.base import Conditional, Embedding
+from napari_vlseg.prompts import ClassPrompt
+from napari_vlseg.proposals import ModelInfo
+from napari_vlseg.tiling import plan_tiles
+
+WORDS = {"bright": (0.0, 1.0), "nuclei": (0.0, 1.0), "dark": (1.0, -1.0), "nothing": (0.0, 0.0)}
+
+
+class BrightnessSegmenter:
+    """Probability = offset + gain · brightness, by the first word it knows.
+
+    Attributes
+    ----------
+    n_encoded : int
+        How often a plane was encoded.
+    """
+
+    default_threshold = 0.5
+    input_size = 32
+
+    def __init__(self) -> None:
+        self.n_encoded = 0
+        self.info = ModelInfo("brightness", "1")
+
+    def embedding_key(self, plane: np.ndarray, working_scale: float | None = None) -> str:
+        return hashlib.sha256(plane.tobytes() + repr(working_scale).encode()).hexdigest()
+
+    def encode(self, plane: np.ndarray, *, working_scale: float | None = None) -> Embedding:
+        return run(self.encode_steps(plane, working_scale=working_scale))
+
+    def encode_steps(
+        self, plane: np.ndarray, *, working_scale: float | None = None
+    ) -> Work[Embedding]:
+        self.n_encoded += 1
+        plan = plan_tiles(plane.shape[:2], 32, 8)
+        for done in range(len(plan.tiles)):
+            yield Progress("encoding", done + 1, len(plan.tiles))
+        return Embedding(
+            self.embedding_key(plane, working_scale),
+            plane.shape[:2],
+            plan,
+            working_scale or 1.0,
+            (plane.mean(axis=2),),
+        )
+
+    def condition(
+        self, prompt: ClassPrompt, templates: Sequence[str] = ("{}",)
+    ) -> tuple[Conditional, list[Conditional]]:
+        own = self._vector(prompt.phrases[0]) if prompt.phrases else np.array([0.0, 1.0])
+        return (
+            Conditional(own.astype(np.float32), prompt.name),
+            [Conditional(self._vector(phrase), phrase) for phrase in prompt.negatives],
+        )
+
+    def _vector(self, phrase: str) -> np.ndarray:
+        known = [WORDS[word] for word in phrase.split() if word in WORDS]
+        return np.array(known[0] if known else (0.0, 0.0), np.float32)
+
+    def predict(self, embedding: Embedding, prompts: Sequence[Conditional]) -> np.ndarray:
+        return run(self.predict_steps(embedding, prompts))
+
+    def predict_steps(
+        self, embedding: Embedding, prompts: Sequence[Conditional]
+    ) -> Work[np.ndarray]:
+        yield Progress("segmenting", 1, 1)
+        (brightness,) = embedding.activations
+        maps = [p.vector[0] + p.vector[1] * brightness for p in prompts]
+        return np.stack(maps).astype(np.float32)
+
+    def unknown_words(self, phrase: str) -> list[str]:
+        return [word for word in phrase.split() if word not in WORDS]
