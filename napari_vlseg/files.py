@@ -1,0 +1,356 @@
+"""Writing files so that a crash, a full disk or a lost drive never costs what was there.
+
+A file is written under a temporary name in its own folder, flushed to the disk and renamed
+over the old one: a reader sees the whole old file or the whole new one. What the operating
+system reports is told as one sentence with the remedy.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import re
+import shutil
+import unicodedata
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from napari_vlseg.errors import ProjectError, VlsegError
+
+TEMPORARY_PREFIX = ".tmp-"
+"""Start of the names of unfinished files and folders; after a crash they may be deleted."""
+
+_READ_ONLY = "the folder is read-only: choose another folder or change its permissions"
+_FULL = "the disk is full: free some space and try again"
+_REMEDIES = {
+    errno.EACCES: _READ_ONLY,
+    errno.EPERM: _READ_ONLY,
+    errno.EROFS: _READ_ONLY,
+    errno.ENOSPC: _FULL,
+    errno.EDQUOT: _FULL,
+    errno.EFBIG: "it is too large for this disk: choose another disk",
+    errno.ENOENT: "its folder is gone: reconnect the drive or choose another folder",
+    errno.ESTALE: "its folder is gone: reconnect the drive or choose another folder",
+    errno.ENOTDIR: "a file is in the place of its folder: choose another folder",
+    errno.EEXIST: "a file is in the place of a folder: choose another folder",
+    errno.EISDIR: "a folder is in its place: move the folder away",
+    errno.ENAMETOOLONG: "its name is too long: choose a shorter one",
+}
+_FORBIDDEN = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f]')
+_RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
+_BLOCK = 1 << 20
+
+
+@contextmanager
+def writing(path: Path, error: type[VlsegError] = ProjectError) -> Iterator[None]:
+    """Turn an `OSError` of the block into one sentence about `path` with the remedy.
+
+    Parameters
+    ----------
+    path : Path
+        What is being written.
+    error : type of VlsegError
+        Class of the error raised.
+
+    Raises
+    ------
+    VlsegError
+        Of class `error`, from the original one.
+    """
+    try:
+        yield
+    except OSError as failure:
+        cause = _REMEDIES.get(failure.errno or 0)
+        if cause is None:
+            cause = f"the system reports “{failure.strerror or failure}”: choose another folder"
+        raise error(f"“{path}” can't be written because {cause}.") from failure
+
+
+@contextmanager
+def reading(path: Path, error: type[VlsegError] = ProjectError) -> Iterator[None]:
+    """Turn an `OSError` of the block into one sentence about reading `path`.
+
+    Raises
+    ------
+    VlsegError
+        Of class `error`, from the original one.
+    """
+    try:
+        yield
+    except (FileNotFoundError, NotADirectoryError) as failure:
+        raise error(f"“{path}” is missing: put it back from a backup.") from failure
+    except OSError as failure:
+        reason = failure.strerror or failure
+        raise error(
+            f"“{path}” can't be read because the system reports “{reason}”: "
+            "check the drive and the permissions."
+        ) from failure
+
+
+@contextmanager
+def atomic_path(path: Path, *, error: type[VlsegError] = ProjectError) -> Iterator[Path]:
+    """Write a file all at once: yields a temporary path that becomes `path` at the end.
+
+    Parameters
+    ----------
+    path : Path
+        The file to make or replace. Its folder exists.
+    error : type of VlsegError
+        Class of the error for what the operating system refuses.
+
+    Yields
+    ------
+    Path
+        A new name in the same folder with the same suffixes. If the block raises, the
+        file at `path` stays as it was and the temporary one is removed.
+
+    Raises
+    ------
+    VlsegError
+        Of class `error`: read-only or vanished folder, full disk, and so on.
+    """
+    path = Path(path)
+    temporary = _temporary_beside(path)
+    with writing(path, error):
+        try:
+            yield temporary
+            _flush_file(temporary)
+            temporary.replace(path)
+        except BaseException:
+            _discard(temporary)
+            raise
+        flush_folder(path.parent)
+
+
+def atomic_write_bytes(path: Path, data: bytes, *, error: type[VlsegError] = ProjectError) -> None:
+    """Write `data` to `path` all at once, see `atomic_path`."""
+    with atomic_path(path, error=error) as temporary:
+        temporary.write_bytes(data)
+
+
+def atomic_write_text(path: Path, text: str, *, error: type[VlsegError] = ProjectError) -> None:
+    """Write `text` as UTF-8 with ``\\n`` line ends, see `atomic_path`."""
+    atomic_write_bytes(path, text.encode("utf-8"), error=error)
+
+
+@contextmanager
+def atomic_folder(
+    path: Path, *, replace: bool = False, error: type[VlsegError] = ProjectError
+) -> Iterator[Path]:
+    """Fill a folder all at once: yields a temporary folder that becomes `path` at the end.
+
+    Parameters
+    ----------
+    path : Path
+        The folder to make; missing parents are made too. An empty folder there is used.
+    replace : bool
+        Whether a folder with contents there is replaced; it is kept until the new one is
+        in its place, and put back if that fails.
+    error : type of VlsegError
+        Class of the error for what the operating system refuses.
+
+    Yields
+    ------
+    Path
+        A new, empty folder beside `path`, removed if the block raises.
+
+    Raises
+    ------
+    VlsegError
+        Of class `error`, also where `path` has contents and `replace` is False.
+    """
+    path = Path(path)
+    with writing(path, error):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = _temporary_beside(path)
+        temporary.mkdir()
+        try:
+            yield temporary
+            _flush_tree(temporary)
+            _put_folder(temporary, path, replace, error)
+        except BaseException:
+            shutil.rmtree(temporary, ignore_errors=True)
+            raise
+        flush_folder(path.parent)
+
+
+def append_line(path: Path, line: str, *, error: type[VlsegError] = ProjectError) -> None:
+    """Append one line to a journal and wait until it is on the disk.
+
+    A torn last line (the program died while writing it) is first moved to
+    ``<name>.torn``, so that the new line starts on its own.
+
+    Parameters
+    ----------
+    path : Path
+        Text file in UTF-8, one record per line; made if missing.
+    line : str
+        Without a line break.
+    error : type of VlsegError
+        Class of the error for what the operating system refuses.
+
+    Raises
+    ------
+    ValueError
+        If `line` holds a line break.
+    """
+    if "\n" in line or "\r" in line:
+        raise ValueError("A journal line can't hold a line break")
+    path = Path(path)
+    with writing(path, error):
+        is_new = not path.exists()
+        if not is_new:
+            _set_torn_line_aside(path)
+        _append(path, line.encode("utf-8") + b"\n")
+        if is_new:
+            flush_folder(path.parent)
+
+
+def read_lines(path: Path, *, error: type[VlsegError] = ProjectError) -> tuple[list[str], str]:
+    """Read a journal: its complete lines, and what is left of a torn last one.
+
+    Returns
+    -------
+    lines : list of str
+        Without line ends.
+    torn : str
+        What follows the last line end; empty for a sound file.
+
+    Raises
+    ------
+    VlsegError
+        Of class `error`, if the file is missing or a complete line is no text.
+    """
+    with reading(path, error):
+        *whole, torn = Path(path).read_bytes().split(b"\n")
+    try:
+        lines = [line.decode("utf-8") for line in whole]
+    except UnicodeDecodeError as failure:
+        raise error(f"“{path}” is damaged: put it back from a backup.") from failure
+    return lines, torn.decode("utf-8", errors="replace")
+
+
+def file_sha256(path: Path, *, error: type[VlsegError] = ProjectError) -> str:
+    """Hash of a file's bytes, in hexadecimal."""
+    digest = hashlib.sha256()
+    with reading(path, error), Path(path).open("rb") as stream:
+        while block := stream.read(_BLOCK):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def safe_name(name: str, *, longest: int = 80) -> str:
+    """A name that every common file system takes, as close to `name` as possible.
+
+    Path separators and the characters that Windows refuses become ``_``.
+
+    Examples
+    --------
+    >>> safe_name("day 1/field:2.")
+    'day 1_field_2'
+    """
+    name = _FORBIDDEN.sub("_", unicodedata.normalize("NFC", name))
+    while len(name.encode("utf-8")) > longest:
+        name = name[:-1]
+    name = name.strip(" .")
+    return f"_{name}" if not name or _RESERVED.fullmatch(name) else name
+
+
+def flush_folder(folder: Path) -> None:
+    """Wait until the names in a folder are on the disk, where the system can do that."""
+    if not hasattr(os, "O_DIRECTORY"):  # Windows flushes names itself
+        return
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    except OSError as failure:
+        if failure.errno not in (errno.EINVAL, errno.ENOTSUP):  # some network drives
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def _temporary_beside(path: Path) -> Path:
+    # The suffixes stay: libraries choose their format by them.
+    return path.with_name(f"{TEMPORARY_PREFIX}{uuid.uuid4().hex[:12]}{''.join(path.suffixes[-2:])}")
+
+
+def _flush_file(path: Path) -> None:
+    with path.open("r+b") as stream:
+        os.fsync(stream.fileno())
+
+
+def _flush_tree(folder: Path) -> None:
+    for path in folder.rglob("*"):
+        if path.is_dir():
+            flush_folder(path)
+        else:
+            _flush_file(path)
+    flush_folder(folder)
+
+
+def _put_folder(temporary: Path, path: Path, replace: bool, error: type[VlsegError]) -> None:
+    if path.is_symlink() or not path.is_dir():
+        temporary.rename(path)
+        return
+    if not any(path.iterdir()):
+        path.rmdir()
+        temporary.rename(path)
+        return
+    if not replace:
+        raise error(f"“{path}” already holds files: choose another folder.")
+    aside = _temporary_beside(path)
+    path.rename(aside)
+    try:
+        temporary.rename(path)
+    except BaseException:
+        aside.rename(path)
+        raise
+    shutil.rmtree(aside, ignore_errors=True)
+
+
+def _discard(temporary: Path) -> None:
+    # The failure that led here is the one to report.
+    try:
+        temporary.unlink(missing_ok=True)
+    except OSError:
+        return
+
+
+def _append(path: Path, data: bytes) -> None:
+    rest = memoryview(data)
+    with path.open("ab", buffering=0) as stream:
+        while rest:  # a nearly full disk takes a part, and refuses the next
+            rest = rest[stream.write(rest) :]
+        os.fsync(stream.fileno())
+
+
+def _set_torn_line_aside(path: Path) -> None:
+    with path.open("r+b") as stream:
+        size = stream.seek(0, os.SEEK_END)
+        start = _end_of_last_line(stream, size)
+        if start == size:
+            return
+        stream.seek(start)
+        # Saved before it is cut off: dying in between leaves it twice, never nowhere.
+        _append(path.with_name(f"{path.name}.torn"), stream.read() + b"\n")
+        stream.truncate(start)
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
+def _end_of_last_line(stream: BinaryIO, size: int) -> int:
+    """Offset just after the last line end, searched backwards in blocks."""
+    stop = size
+    while stop > 0:
+        start = max(0, stop - _BLOCK)
+        stream.seek(start)
+        found = stream.read(stop - start).rfind(b"\n")
+        if found >= 0:
+            return start + found + 1
+        stop = start
+    return 0

@@ -1,0 +1,137 @@
+"""Label images and planes as OME-TIFF: lossless, compressed, with their physical pixel size."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import tifffile
+
+_AXES = {2: "YX", 3: "ZYX", 4: "TZYX", 5: "TZCYX"}
+_UNITS = {
+    **dict.fromkeys(("µm", "μm", "um", "micron", "microns", "micrometer", "micrometre"), "µm"),
+    **dict.fromkeys(("nm", "nanometer", "nanometre"), "nm"),
+    **dict.fromkeys(("mm", "millimeter", "millimetre"), "mm"),
+    **dict.fromkeys(("cm", "centimeter", "centimetre"), "cm"),
+    **dict.fromkeys(("m", "meter", "metre"), "m"),
+    **dict.fromkeys(("å", "angstrom", "ångström"), "Å"),
+}
+
+
+def label_dtype(labels: np.ndarray) -> np.dtype:
+    """The smallest integer type of OME-TIFF that holds every label.
+
+    Parameters
+    ----------
+    labels : numpy.ndarray, integer or bool, not empty
+
+    Returns
+    -------
+    numpy.dtype
+        uint8, uint16 or uint32; int8, int16 or int32 where a label is negative.
+
+    Raises
+    ------
+    ValueError
+        If the labels are no integers, or too large for 32 bits.
+
+    Examples
+    --------
+    >>> label_dtype(np.array([[0, 300]]))
+    dtype('uint16')
+    """
+    if labels.dtype.kind not in "iub":
+        raise ValueError(f"labels are of type {labels.dtype}, not integers")
+    low, high = int(labels.min()), int(labels.max())
+    for name in ("int8", "int16", "int32") if low < 0 else ("uint8", "uint16", "uint32"):
+        limits = np.iinfo(name)
+        if limits.min <= low and high <= limits.max:
+            return np.dtype(name)
+    raise ValueError(f"labels reach from {low} to {high}, which 32 bits don't hold")
+
+
+def write_labels(
+    path: Path,
+    labels: np.ndarray,
+    *,
+    name: str = "",
+    pixel_size: tuple[float, float] | None = None,
+    unit: str = "",
+) -> None:
+    """Write a label image as a compressed OME-TIFF of the smallest integer type.
+
+    Parameters
+    ----------
+    path : Path
+    labels : numpy.ndarray, shape (..., H, W), integer or bool
+        Two or more dimensions. Five or fewer are written as (t, z, c, row, col), as many
+        as there are; of more, the leading ones are laid out along t.
+    name : str
+        Name of the image in the metadata.
+    pixel_size : tuple of float, optional
+        (row, col) in `unit`.
+    unit : str
+        Unit of length; the pixel size is left out where OME does not know it.
+
+    Raises
+    ------
+    ValueError
+        See `label_dtype`.
+    """
+    values = labels.astype(label_dtype(labels))
+    if values.ndim > 5:
+        values = values.reshape(-1, *values.shape[-4:])
+    write_ome(path, values, _AXES[values.ndim], name=name, pixel_size=pixel_size, unit=unit)
+
+
+def write_ome(
+    path: Path,
+    pixels: np.ndarray,
+    axes: str,
+    *,
+    name: str = "",
+    pixel_size: tuple[float, float] | None = None,
+    unit: str = "",
+    software: str | None = None,
+    channels: Sequence[str] = (),
+) -> None:
+    """Write an array as a compressed OME-TIFF.
+
+    Parameters
+    ----------
+    path : Path
+    pixels : numpy.ndarray
+        Of a type that OME knows: 8 to 32 bit integers, float32, float64.
+    axes : str
+        One letter of ``TZCYXS`` for each dimension; S are the samples of RGB(A).
+    name, pixel_size, unit
+        See `write_labels`.
+    software : str, optional
+        The TIFF tag “Software”.
+    channels : sequence of str, optional
+        Names along the axis C.
+    """
+    names = {"Channel": {"Name": list(channels)}} if channels else {}
+    tifffile.imwrite(
+        path,
+        pixels,
+        ome=True,
+        compression="zlib",
+        photometric="rgb" if axes.endswith("S") else "minisblack",
+        metadata={"axes": axes, "Name": name, **names, **_physical_size(pixel_size, unit)},
+        software=software,
+    )
+
+
+def _physical_size(pixel_size: tuple[float, float] | None, unit: str) -> dict[str, float | str]:
+    known = _UNITS.get(unit.strip().lower())
+    if pixel_size is None or known is None:
+        return {}
+    rows, cols = pixel_size
+    return {
+        "PhysicalSizeX": float(cols),
+        "PhysicalSizeXUnit": known,
+        "PhysicalSizeY": float(rows),
+        "PhysicalSizeYUnit": known,
+    }
