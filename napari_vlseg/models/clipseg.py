@@ -1,0 +1,341 @@
+"""CLIPSeg as a dense segmenter: encode a plane once, prompt it many times.
+
+Lüddecke & Ecker, "Image Segmentation Using Text and Image Prompts", CVPR 2022
+(arXiv 2112.10003), with the implementation of the transformers library.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TypeVar
+
+import numpy as np
+import torch
+
+from napari_vlseg.errors import PromptError
+from napari_vlseg.events import Notice, Progress, Work, run
+from napari_vlseg.models.base import Conditional, Embedding
+from napari_vlseg.models.conditioning import PromptEncoder
+from napari_vlseg.models.devices import is_out_of_memory, precision_name, release_memory
+from napari_vlseg.models.memory import MemoryBudget
+from napari_vlseg.models.network import Activations, ClipSegNetwork
+from napari_vlseg.models.preprocessing import check_plane, resize_channels, resize_plane
+from napari_vlseg.models.scaling import choose_scale, model_shape, plan_windows
+from napari_vlseg.models.vocabulary import Vocabulary
+from napari_vlseg.prompts import ClassPrompt
+from napari_vlseg.proposals import ModelInfo
+from napari_vlseg.tiling import Blender, TilePlan, cut_tile, pad_plane
+from napari_vlseg.visual_prompts import VisualPromptSettings
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class ClipSegDefaults:
+    """What applies where the person chose nothing.
+
+    Attributes
+    ----------
+    threshold : float
+        Probability from which a pixel belongs to a class.
+    working_scale : float or None
+        Image pixels per model pixel that the checkpoint was trained at; None for models
+        that were trained on whole images.
+    """
+
+    threshold: float = 0.5
+    working_scale: float | None = None
+
+
+class ClipSegSegmenter:
+    """A `DenseSegmenter` over a CLIPSeg checkpoint.
+
+    Build one with `napari_vlseg.models.registry.load`.
+
+    Parameters
+    ----------
+    network : ClipSegNetwork
+        Weights, tokenizer and preprocessing.
+    info : ModelInfo
+        Name, revision and hash; device and precision are filled in here.
+    device : torch.device
+    dtype : torch.dtype
+        Precision of the vision tower.
+    defaults : ClipSegDefaults, optional
+    vocabulary : Vocabulary, optional
+        Words the checkpoint was trained with.
+
+    Notes
+    -----
+    When memory runs out the work goes on with fewer tiles at a time, then with smaller
+    tiles, then on the CPU, and stays there for later calls; each step is a `Notice`.
+    """
+
+    def __init__(
+        self,
+        network: ClipSegNetwork,
+        info: ModelInfo,
+        *,
+        device: torch.device,
+        dtype: torch.dtype,
+        defaults: ClipSegDefaults | None = None,
+        vocabulary: Vocabulary | None = None,
+    ) -> None:
+        self._network = network
+        self._identity = info
+        self._defaults = defaults or ClipSegDefaults()
+        self._vocabulary = vocabulary or Vocabulary()
+        self._budget = MemoryBudget(device, dtype)
+        self._pending: list[Notice] = []
+        self._prompts = PromptEncoder(
+            lambda texts: self._with_memory(partial(network.text_vectors, texts)),
+            lambda pictures: self._with_memory(partial(network.image_vectors, pictures)),
+            self.input_size,
+        )
+        network.move(device, dtype)
+
+    @property
+    def info(self) -> ModelInfo:
+        """Name, revision, hash, and where and how precisely the model runs now."""
+        return replace(
+            self._identity,
+            device=str(self._budget.device),
+            precision=precision_name(self._budget.dtype),
+        )
+
+    @property
+    def default_threshold(self) -> float:
+        """Probability threshold where the person chose none."""
+        return self._defaults.threshold
+
+    @property
+    def input_size(self) -> int:
+        """Side of the model's square input, in model pixels."""
+        return self._network.preprocessing.size
+
+    def unknown_words(self, phrase: str) -> list[str]:
+        """Words of a phrase that the model never saw; empty where it can't tell."""
+        return self._vocabulary.unknown_words(phrase)
+
+    def condition(
+        self,
+        prompt: ClassPrompt,
+        templates: Sequence[str] = ("{}",),
+        visual: VisualPromptSettings | None = None,
+    ) -> tuple[Conditional, list[Conditional]]:
+        """Conditional of a class and of each of its negatives, see `PromptEncoder.condition`."""
+        return self._prompts.condition(prompt, templates, visual)
+
+    def embedding_key(self, plane: np.ndarray, working_scale: float | None = None) -> str:
+        """Key that `encode` would give, without encoding."""
+        plane = check_plane(plane)
+        scale = self._scale(plane, working_scale)
+        return self._key(plane, scale, self._plan(plane, scale))
+
+    def encode(self, plane: np.ndarray, *, working_scale: float | None = None) -> Embedding:
+        """Run the vision tower over a plane.
+
+        Parameters
+        ----------
+        plane : numpy.ndarray, shape (H, W, 3), float32 in [0, 1]
+        working_scale : float, optional
+            Image pixels per model pixel; chosen from the size of the plane if omitted.
+
+        Returns
+        -------
+        Embedding
+            Starting point of `predict`, on the model's device.
+
+        Raises
+        ------
+        ImageError
+            If the plane has another shape or no pixels.
+        SettingsError
+            If the scale is out of range.
+        ModelError
+            If even the CPU has too little memory.
+        """
+        return run(self.encode_steps(plane, working_scale=working_scale))
+
+    def encode_steps(
+        self, plane: np.ndarray, *, working_scale: float | None = None
+    ) -> Work[Embedding]:
+        """`encode` as a generator that yields `Progress` after each batch of tiles."""
+        plane = check_plane(plane)
+        scale = self._scale(plane, working_scale)
+        activations = None
+        while activations is None:
+            plan = self._plan(plane, scale)
+            activations = yield from self._activations(plane, plan)
+        return Embedding(self._key(plane, scale, plan), plane.shape[:2], plan, scale, activations)
+
+    def predict(self, embedding: Embedding, prompts: Sequence[Conditional]) -> np.ndarray:
+        """Run the decoder for each prompt.
+
+        Parameters
+        ----------
+        embedding : Embedding
+            From `encode`.
+        prompts : sequence of Conditional
+            From `condition`.
+
+        Returns
+        -------
+        numpy.ndarray, shape (n_prompts, H, W), float32 in [0, 1]
+
+        Raises
+        ------
+        PromptError
+            If there is no prompt.
+        ModelError
+            If even the CPU has too little memory.
+
+        Notes
+        -----
+        Overlapping tiles are blended as probabilities. Averaged logits would let a tile that
+        is wrongly certain near its border, where it sees least, outvote its neighbours
+        without bound; a probability can pull the mean by its own weight only.
+        """
+        return run(self.predict_steps(embedding, prompts))
+
+    def predict_steps(
+        self, embedding: Embedding, prompts: Sequence[Conditional]
+    ) -> Work[np.ndarray]:
+        """`predict` as a generator that yields `Progress` after each pass of the decoder."""
+        if not prompts:
+            raise PromptError("There is no prompt: type what to find or draw a reference.")
+        vectors = np.stack([prompt.vector for prompt in prompts]).astype(np.float32)
+        plan = embedding.plan
+        blender = Blender(plan, len(prompts))
+        total, first = len(plan.tiles) * len(prompts), 0
+        for batch in embedding.activations:
+            tiles = plan.tiles[first : first + len(batch[0])]
+            counter = _Counter(first * len(prompts), total)
+            probabilities = yield from self._decode(batch, vectors, plan.side, counter)
+            for tile, values in zip(tiles, probabilities.swapaxes(0, 1), strict=True):
+                blender.add(tile, values)
+            first += len(tiles)
+        return resize_channels(blender.result(), embedding.shape)
+
+    def _scale(self, plane: np.ndarray, requested: float | None) -> float:
+        return choose_scale(
+            plane.shape[:2], self.input_size, requested, self._defaults.working_scale
+        )
+
+    def _plan(self, plane: np.ndarray, scale: float) -> TilePlan:
+        return plan_windows(
+            model_shape(plane.shape[:2], scale),
+            self.input_size,
+            self._network.patch_size,
+            self._budget.max_side,
+        )
+
+    def _key(self, plane: np.ndarray, scale: float, plan: TilePlan) -> str:
+        preprocessing = self._network.preprocessing
+        weights = self._identity.weights_sha256 or self._identity.revision
+        parts = (plane.shape, weights, preprocessing, scale, plan.side, plan.overlap)
+        digest = hashlib.sha256(repr((*parts, self.info.precision)).encode())
+        digest.update(plane.data)
+        return digest.hexdigest()
+
+    def _activations(
+        self, plane: np.ndarray, plan: TilePlan
+    ) -> Work[tuple[Activations, ...] | None]:
+        """Activations of every tile, or None where a shortage has made the plan useless."""
+        padded = pad_plane(resize_plane(plane, plan.shape), plan)
+        start, passes, done = self._budget, [], 0
+        while done < len(plan.tiles):
+            yield from self._take_pending()
+            group = plan.tiles[done : done + self._budget.tiles_per_pass(plan.side)]
+            tiles = np.stack([cut_tile(padded, plan, tile) for tile in group])
+            found = _unless_short_of_memory(partial(self._network.activations, tiles))
+            if found is None:
+                self._relieve(
+                    *self._budget.encode_less(
+                        len(group), plan.side, self.input_size, self._network.patch_size
+                    )
+                )
+                if not self._budget.same_tiles(start):
+                    yield from self._take_pending()
+                    return None
+                continue
+            passes.append(found)
+            done += len(group)
+            yield Progress("encoding", done, len(plan.tiles))
+        return tuple(passes)
+
+    def _decode(
+        self, batch: Activations, vectors: np.ndarray, side: int, counter: _Counter
+    ) -> Work[np.ndarray]:
+        """Probabilities (p, n, side, side), in as many passes as memory needs."""
+        yield from self._take_pending()
+        n_pairs = len(vectors) * len(batch[0])
+        if n_pairs > self._budget.pairs_per_pass(side):
+            return (yield from self._decode_halves(batch, vectors, side, counter))
+        found = _unless_short_of_memory(partial(self._network.decode, batch, vectors))
+        if found is None:
+            self._relieve(*self._budget.decode_less(n_pairs))
+            return (yield from self._decode(batch, vectors, side, counter))
+        yield counter.advance(n_pairs)
+        return found
+
+    def _decode_halves(
+        self, batch: Activations, vectors: np.ndarray, side: int, counter: _Counter
+    ) -> Work[np.ndarray]:
+        """Half the prompts after the other; of a single prompt, half the tiles."""
+        by_prompt = len(vectors) > 1
+        parts = []
+        for half in range(2):
+            some = np.array_split(vectors, 2)[half] if by_prompt else vectors
+            tiles = batch if by_prompt else tuple(layer.chunk(2)[half] for layer in batch)
+            parts.append((yield from self._decode(tiles, some, side, counter)))
+        return np.concatenate(parts, axis=0 if by_prompt else 1)
+
+    def _with_memory(self, compute: Callable[[], np.ndarray]) -> np.ndarray:
+        """Compute an embedding of a prompt, on the CPU where the device has no room for it."""
+        found = _unless_short_of_memory(compute)
+        while found is None:
+            self._relieve(*self._budget.on_cpu())
+            found = _unless_short_of_memory(compute)
+        return found
+
+    def _relieve(self, budget: MemoryBudget, message: str) -> None:
+        release_memory(self._budget.device)
+        if budget.device != self._budget.device:
+            self._network.move(budget.device, budget.dtype)
+        self._budget = budget
+        self._pending.append(Notice(message))
+
+    def _take_pending(self) -> Iterator[Notice]:
+        """Tell what happened since the last event, in order and once."""
+        while self._pending:
+            yield self._pending.pop(0)
+
+
+@dataclass
+class _Counter:
+    """Pairs of tile and prompt that one run of the decoder has finished."""
+
+    done: int
+    total: int
+
+    def advance(self, n_pairs: int) -> Progress:
+        self.done += n_pairs
+        return Progress("segmenting", self.done, self.total)
+
+
+def _unless_short_of_memory(compute: Callable[[], T]) -> T | None:
+    """The result, or None where memory ran out.
+
+    The error, and with it every tensor of the failed attempt, is gone on return, so that
+    the memory can be released before the next attempt.
+    """
+    try:
+        return compute()
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+    return None

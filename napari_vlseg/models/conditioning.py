@@ -1,0 +1,108 @@
+"""From a class prompt to the conditional vectors of the decoder, each part computed once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from napari_vlseg.errors import PromptError
+from napari_vlseg.models.base import Conditional
+from napari_vlseg.prompts import ClassPrompt, ReferencePrompt
+from napari_vlseg.visual_prompts import VisualPromptSettings, engineer_visual_prompt
+
+EncodeTexts = Callable[[Sequence[str]], np.ndarray]
+EncodePictures = Callable[[np.ndarray], np.ndarray]
+
+
+class PromptEncoder:
+    """Turns prompts into conditional vectors and remembers the embeddings.
+
+    Parameters
+    ----------
+    encode_texts : callable
+        Texts → float32 (n, projection_dim).
+    encode_pictures : callable
+        Pictures, float32 (n, size, size, 3) in [0, 1] → float32 (n, projection_dim).
+    size : int
+        Side of a picture, in pixels.
+    """
+
+    def __init__(
+        self, encode_texts: EncodeTexts, encode_pictures: EncodePictures, size: int
+    ) -> None:
+        self._encode_texts = encode_texts
+        self._encode_pictures = encode_pictures
+        self._size = size
+        self._texts: dict[tuple[str, str], np.ndarray] = {}
+        self._references: dict[tuple[str, VisualPromptSettings], np.ndarray] = {}
+
+    def condition(
+        self,
+        prompt: ClassPrompt,
+        templates: Sequence[str] = ("{}",),
+        visual: VisualPromptSettings | None = None,
+    ) -> tuple[Conditional, list[Conditional]]:
+        """The conditional of a class, and one for each of its negative phrases.
+
+        Embeddings are averaged over synonyms × templates and over references. Where both
+        are given they are mixed as ``a·s + (1 − a)·t`` (Lüddecke & Ecker, CVPR 2022,
+        arXiv 2112.10003, section 3), with ``a`` the prompt's `mix`.
+
+        Parameters
+        ----------
+        prompt : ClassPrompt
+        templates : sequence of str
+            Each holds ``{}`` for the phrase.
+        visual : VisualPromptSettings, optional
+            How the surroundings of references are treated; the published values if omitted.
+
+        Raises
+        ------
+        PromptError
+            If the prompt has neither phrase nor reference, or there is no template.
+        """
+        if not templates:
+            raise PromptError("There is no phrase template: choose at least “{}”.")
+        text = self._text_mean(prompt.phrases, templates) if prompt.phrases else None
+        shown = self._reference_mean(prompt.references, visual) if prompt.references else None
+        own = Conditional(_mix(prompt, text, shown), prompt.describe())
+        return own, [
+            Conditional(self._text_mean((phrase,), templates), phrase)
+            for phrase in prompt.negatives
+        ]
+
+    def _text_mean(self, phrases: Sequence[str], templates: Sequence[str]) -> np.ndarray:
+        keys = [(phrase.strip(), template) for phrase in phrases for template in templates]
+        missing = list(dict.fromkeys(key for key in keys if key not in self._texts))
+        if missing:
+            texts = [template.replace("{}", phrase) for phrase, template in missing]
+            self._texts.update(zip(missing, self._encode_texts(texts), strict=True))
+        return np.mean([self._texts[key] for key in keys], axis=0)
+
+    def _reference_mean(
+        self, references: Sequence[ReferencePrompt], visual: VisualPromptSettings | None
+    ) -> np.ndarray:
+        visual = VisualPromptSettings() if visual is None else visual
+        return np.mean([self._reference_vector(ref, visual) for ref in references], axis=0)
+
+    def _reference_vector(
+        self, reference: ReferencePrompt, visual: VisualPromptSettings
+    ) -> np.ndarray:
+        key = (reference.sha256, visual)
+        if key not in self._references:
+            image = np.divide(reference.image, 255, dtype=np.float32)
+            picture = engineer_visual_prompt(image, reference.mask, self._size, visual)
+            self._references[key] = self._encode_pictures(picture[np.newaxis])[0]
+        return self._references[key]
+
+
+def _mix(prompt: ClassPrompt, text: np.ndarray | None, shown: np.ndarray | None) -> np.ndarray:
+    if text is not None and shown is not None:
+        return np.asarray(prompt.mix * shown + (1 - prompt.mix) * text, np.float32)
+    vector = shown if text is None else text
+    if vector is None:
+        raise PromptError(
+            f"The class “{prompt.name}” has nothing to look for: give it a phrase or a reference."
+        )
+    return vector

@@ -1,0 +1,111 @@
+"""CLIPSeg's parts as NumPy-facing calls: vision tower, text tower and decoder on their own.
+
+`CLIPSegForImageSegmentation.forward` runs all three at once. Here the vision tower's
+activations are kept, so that a further prompt costs the decoder alone. The vision tower runs
+in the chosen precision; text tower, projections and decoder are small and stay in float32.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from napari_vlseg.models.preprocessing import Preprocessing
+
+Activations = tuple[torch.Tensor, ...]
+
+
+class ClipSegNetwork:
+    """A CLIPSeg checkpoint in memory.
+
+    Parameters
+    ----------
+    model : transformers.CLIPSegForImageSegmentation
+        In float32; it is put into evaluation mode.
+    tokenizer : transformers.CLIPTokenizer
+    preprocessing : Preprocessing
+    """
+
+    def __init__(self, model: Any, tokenizer: Any, preprocessing: Preprocessing) -> None:
+        self.model = model.eval().requires_grad_(False)
+        self.tokenizer = tokenizer
+        self.preprocessing = preprocessing
+        self.patch_size: int = model.config.vision_config.patch_size
+        self.device = torch.device("cpu")
+        self.dtype = torch.float32
+
+    def move(self, device: torch.device, dtype: torch.dtype) -> None:
+        """Bring the weights to a device, the vision tower in the given precision."""
+        self.model.to(device)
+        self.model.clip.vision_model.to(dtype)
+        self.device, self.dtype = device, dtype
+
+    @torch.inference_mode()
+    def activations(self, tiles: np.ndarray) -> Activations:
+        """Encode tiles with the vision tower.
+
+        Parameters
+        ----------
+        tiles : numpy.ndarray, shape (n, side, side, 3), float32 in [0, 1]
+
+        Returns
+        -------
+        tuple of torch.Tensor, each of shape (n, 1 + patches, hidden)
+            What the decoder reads, one per extracted layer.
+        """
+        states = self._vision(tiles, output_hidden_states=True).hidden_states
+        # States also hold the input of the first block: block i ends in entry i + 1.
+        return tuple(states[layer + 1] for layer in self.model.extract_layers)
+
+    @torch.inference_mode()
+    def decode(self, activations: Activations, vectors: np.ndarray) -> np.ndarray:
+        """Run the decoder for every prompt on every tile.
+
+        Parameters
+        ----------
+        activations : tuple of torch.Tensor, each of shape (n, 1 + patches, hidden)
+        vectors : numpy.ndarray, shape (p, projection_dim), float32
+
+        Returns
+        -------
+        numpy.ndarray, shape (p, n, side, side), float32 in [0, 1]
+        """
+        n_prompts, n_tiles = len(vectors), len(activations[0])
+        repeated = [
+            layer.to(self.device, torch.float32).expand(n_prompts, *layer.shape).flatten(0, 1)
+            for layer in activations
+        ]
+        conditional = torch.from_numpy(vectors).to(self.device).repeat_interleave(n_tiles, dim=0)
+        logits = self.model.decoder(repeated, conditional).logits
+        side = self.patch_size * round((activations[0].shape[1] - 1) ** 0.5)
+        if logits.shape[-1] != side:
+            # The complex transposed convolution has the patch's factor at patch 16 alone.
+            logits = torch.nn.functional.interpolate(
+                logits.unsqueeze(1), size=(side, side), mode="bilinear", align_corners=False
+            ).squeeze(1)
+        return logits.sigmoid().reshape(n_prompts, n_tiles, side, side).cpu().numpy()
+
+    @torch.inference_mode()
+    def text_vectors(self, texts: Sequence[str]) -> np.ndarray:
+        """Projected text embeddings, float32 (n, projection_dim); not normalised."""
+        limit = self.model.config.text_config.max_position_embeddings
+        tokens = self.tokenizer(
+            list(texts), padding=True, truncation=True, max_length=limit, return_tensors="pt"
+        ).to(self.device)
+        features = self.model.clip.get_text_features(
+            tokens["input_ids"], attention_mask=tokens["attention_mask"]
+        )
+        return features.pooler_output.float().cpu().numpy()
+
+    @torch.inference_mode()
+    def image_vectors(self, pictures: np.ndarray) -> np.ndarray:
+        """Projected embeddings of pictures (n, size, size, 3), float32 (n, projection_dim)."""
+        pooled = self._vision(pictures).pooler_output
+        return self.model.clip.visual_projection(pooled.float()).cpu().numpy()
+
+    def _vision(self, pictures: np.ndarray, **options: bool) -> Any:
+        pixels = self.preprocessing.normalize(pictures).to(self.device, self.dtype)
+        return self.model.clip.vision_model(pixels, interpolate_pos_encoding=True, **options)

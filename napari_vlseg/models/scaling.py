@@ -1,0 +1,88 @@
+"""How a plane of any size is laid before a model with a square input of one size."""
+
+from __future__ import annotations
+
+import math
+
+from napari_vlseg.errors import SettingsError
+from napari_vlseg.tiling import TilePlan, plan_tiles
+
+SCALE_RANGE = (1 / 8, 64.0)
+"""Smallest and largest working scale, in image pixels per model pixel."""
+
+_WHOLE_IMAGE_SCALE = 2.0
+_SINGLE_TILE = 1.25
+_OVERLAP = 0.25
+
+
+def choose_scale(
+    shape: tuple[int, int],
+    input_size: int,
+    requested: float | None = None,
+    native: float | None = None,
+) -> float:
+    """Working scale: image pixels per model pixel.
+
+    A model that was trained at a scale of its own keeps it. Any other is shown the whole
+    image as long as that shrinks it twofold at most; larger images are shrunk twofold and
+    tiled, because objects smaller than a patch after shrinking are lost.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        (H, W) of the plane, in pixels.
+    input_size : int
+        Side of the model's input, in model pixels.
+    requested : float, optional
+        The person's choice.
+    native : float, optional
+        The scale the model was trained at.
+
+    Raises
+    ------
+    SettingsError
+        If `requested` is outside `SCALE_RANGE`.
+    """
+    lowest, highest = SCALE_RANGE
+    if requested is not None:
+        if not lowest <= requested <= highest:
+            raise SettingsError(
+                f"The working scale {requested} is out of range: choose {lowest:g} to "
+                f"{highest:g} image pixels per model pixel, or leave it automatic."
+            )
+        return float(requested)
+    if native is not None:
+        return native
+    return min(max(max(shape) / input_size, lowest), _WHOLE_IMAGE_SCALE)
+
+
+def model_shape(shape: tuple[int, int], scale: float) -> tuple[int, int]:
+    """(H, W) of a plane in model pixels, at least one each."""
+    height, width = (max(1, round(extent / scale)) for extent in shape)
+    return height, width
+
+
+def plan_windows(
+    shape: tuple[int, int], input_size: int, patch: int, side: int | None = None
+) -> TilePlan:
+    """Tiles for a plane that is already in model pixels.
+
+    A plane up to 1.25 times the input is one tile of its own size, for which the model's
+    positional embeddings are interpolated; beyond that they are stretched too far from
+    what was trained, and overlapping tiles of the input's size take over.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        (H, W), in model pixels.
+    input_size : int
+        Side of the model's input, in model pixels.
+    patch : int
+        Side of a patch: sides of tiles are multiples of it.
+    side : int, optional
+        Largest side that memory allows.
+    """
+    limit = input_size * _SINGLE_TILE if side is None else side
+    whole = max(input_size if side is None else 0, math.ceil(max(shape) / patch) * patch)
+    chosen = whole if whole <= limit else min(input_size, int(limit) // patch * patch)
+    return plan_tiles(shape, chosen, int(chosen * _OVERLAP))

@@ -1,0 +1,241 @@
+"""A folder with a CLIPSeg checkpoint → a segmenter; everything unsafe or broken is refused.
+
+Weights are read as safetensors, or as a PyTorch file with ``weights_only=True``, which can't
+run code. Code that a checkpoint brings along is never loaded.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import pickle
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+
+from napari_vlseg.errors import ModelError
+from napari_vlseg.models.clipseg import ClipSegDefaults, ClipSegSegmenter
+from napari_vlseg.models.devices import choose_device, choose_dtype
+from napari_vlseg.models.network import ClipSegNetwork
+from napari_vlseg.models.preprocessing import Preprocessing, read_json_object
+from napari_vlseg.models.vocabulary import Vocabulary
+from napari_vlseg.proposals import ModelInfo
+
+CONFIG_FILE = "config.json"
+WEIGHTS_FILES = ("model.safetensors", "pytorch_model.bin")
+"""Names of weights files, the preferred one first."""
+DEFAULTS_FILE = "vlseg.json"
+"""Beside the weights, optional: {"threshold": …, "working_scale": …}."""
+
+_REVISION_DIGITS = 12
+_NAMED_KEYS = 3
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A folder that was found to hold a CLIPSeg checkpoint.
+
+    Attributes
+    ----------
+    folder, weights : pathlib.Path
+    weights_sha256 : str
+    """
+
+    folder: Path
+    weights: Path
+    weights_sha256: str
+
+    @classmethod
+    def find(cls, folder: Path) -> Checkpoint:
+        """Look for configuration and weights.
+
+        Raises
+        ------
+        ModelError
+            If one is missing, or the model is of another architecture.
+        """
+        if not (folder / CONFIG_FILE).is_file():
+            raise ModelError(
+                f"{folder} holds no {CONFIG_FILE}: choose a folder that a CLIPSeg model was "
+                "saved to."
+            )
+        kind = read_json_object(folder / CONFIG_FILE).get("model_type")
+        if kind != "clipseg":
+            raise ModelError(
+                f"{folder} holds a model of the type “{kind}”: choose a CLIPSeg model "
+                "(model_type “clipseg”)."
+            )
+        weights = next((folder / n for n in WEIGHTS_FILES if (folder / n).is_file()), None)
+        if weights is None:
+            raise ModelError(
+                f"{folder} holds no weights ({' or '.join(WEIGHTS_FILES)}): take a complete "
+                "copy of the model."
+            )
+        return cls(folder, weights, _sha256(weights))
+
+
+def load_clipseg(
+    folder: Path,
+    name: str,
+    *,
+    revision: str = "",
+    device: str = "auto",
+    precision: str = "auto",
+    defaults: ClipSegDefaults | None = None,
+) -> ClipSegSegmenter:
+    """Load a CLIPSeg checkpoint from a folder, without network.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+    name : str
+        Shown to the person and written to results.
+    revision : str
+        Hub commit; the first digits of the weights' hash if empty.
+    device, precision : str
+        See `choose_device` and `choose_dtype`.
+    defaults : ClipSegDefaults, optional
+        What applies where the folder has no ``vlseg.json``.
+
+    Raises
+    ------
+    ModelError
+        If something is missing, corrupt, unsafe or does not fit together, or the device
+        does not exist; the message names the remedy.
+    """
+    place = choose_device(device)
+    dtype = choose_dtype(precision, place)
+    checkpoint = Checkpoint.find(folder)
+    model = _load_model(checkpoint)
+    preprocessing = Preprocessing.from_folder(folder, model.config.vision_config.image_size)
+    network = ClipSegNetwork(model, _load_tokenizer(folder), preprocessing)
+    digest = checkpoint.weights_sha256
+    return ClipSegSegmenter(
+        network,
+        ModelInfo(name, revision or digest[:_REVISION_DIGITS], digest),
+        device=place,
+        dtype=dtype,
+        defaults=_read_defaults(folder, defaults or ClipSegDefaults()),
+        vocabulary=Vocabulary.from_folder(folder),
+    )
+
+
+def _load_model(checkpoint: Checkpoint) -> Any:
+    from transformers import CLIPSegForImageSegmentation
+
+    is_safe = checkpoint.weights.suffix == ".safetensors"
+    if is_safe:
+        _check_safetensors(checkpoint.weights)
+    try:
+        with _quiet_transformers():
+            model, report = CLIPSegForImageSegmentation.from_pretrained(
+                checkpoint.folder,
+                dtype=torch.float32,
+                use_safetensors=is_safe,
+                local_files_only=True,
+                trust_remote_code=False,
+                weights_only=True,
+                output_loading_info=True,
+            )
+    except pickle.UnpicklingError as error:
+        raise ModelError(
+            f"{checkpoint.weights} is not loaded, because it holds more than weights and could "
+            "run code: take the safetensors version of the model."
+        ) from error
+    except (OSError, ValueError, RuntimeError, KeyError, TypeError, EOFError) as error:
+        raise ModelError(
+            f"The model in {checkpoint.folder} can't be loaded ({_first_line(error)}): "
+            "take a fresh copy of it."
+        ) from error
+    _check_complete(checkpoint, report)
+    return model
+
+
+def _check_safetensors(path: Path) -> None:
+    """Read the header, which tells a truncated or foreign file apart at once."""
+    try:
+        with safe_open(path, framework="pt") as tensors:
+            tensors.keys()
+    except (SafetensorError, OSError) as error:
+        raise ModelError(
+            f"{path} is truncated or no safetensors file ({_first_line(error)}): delete it and "
+            "take a fresh copy of the model."
+        ) from error
+
+
+def _check_complete(checkpoint: Checkpoint, report: dict[str, Any]) -> None:
+    """Refuse weights with gaps, which would be filled with random numbers."""
+    missing = sorted(report.get("missing_keys", ()))
+    mismatched = sorted(str(key) for key in report.get("mismatched_keys", ()))
+    for problem, keys in (("lack", missing), ("have another shape for", mismatched)):
+        if keys:
+            some = ", ".join(keys[:_NAMED_KEYS]) + (", …" if len(keys) > _NAMED_KEYS else "")
+            raise ModelError(
+                f"The weights in {checkpoint.weights} {problem} {len(keys)} of the model's "
+                f"tensors ({some}): take the weights that belong to its {CONFIG_FILE}."
+            )
+
+
+def _load_tokenizer(folder: Path) -> Any:
+    from transformers import CLIPTokenizer
+
+    try:
+        with _quiet_transformers():
+            return CLIPTokenizer.from_pretrained(folder, local_files_only=True)
+    except (OSError, ValueError, TypeError, KeyError, RuntimeError) as error:
+        raise ModelError(
+            f"The tokenizer in {folder} can't be loaded ({_first_line(error)}): take a complete "
+            "copy of the model, with its tokenizer files."
+        ) from error
+
+
+def _read_defaults(folder: Path, fallback: ClipSegDefaults) -> ClipSegDefaults:
+    path = folder / DEFAULTS_FILE
+    if not path.is_file():
+        return fallback
+    content = read_json_object(path)
+    threshold = content.get("threshold", fallback.threshold)
+    scale = content.get("working_scale", fallback.working_scale)
+    numbers = [threshold] if scale is None else [threshold, scale]
+    valid = all(isinstance(n, int | float) and not isinstance(n, bool) for n in numbers)
+    if not valid or not 0 <= threshold <= 1 or (scale is not None and scale <= 0):
+        raise ModelError(
+            f"{path} has a threshold outside 0 to 1 or a working scale that is not positive: "
+            "take a fresh copy of the model."
+        )
+    return ClipSegDefaults(float(threshold), None if scale is None else float(scale))
+
+
+@contextmanager
+def _quiet_transformers() -> Iterator[None]:
+    """Keep loading reports and progress bars of transformers off the person's terminal."""
+    from transformers.utils import logging
+
+    verbosity = logging.get_verbosity()
+    had_bar = logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)
+        if had_bar:
+            logging.enable_progress_bar()
+
+
+def _sha256(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise ModelError(f"{path} can't be read ({error}): check its permissions.") from error
+
+
+def _first_line(error: BaseException) -> str:
+    """What an error says, without the pages that follow in some libraries."""
+    lines = str(error).strip().splitlines()
+    return lines[0][:200] if lines else type(error).__name__
