@@ -1,0 +1,1 @@
+"""Training: scenes, the recipe of the bundled models, and their evaluation."""

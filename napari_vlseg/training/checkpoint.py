@@ -1,0 +1,85 @@
+"""Checkpoints: everything a run needs to go on as if it had never stopped."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from napari_vlseg.errors import ModelError
+from napari_vlseg.training.optimisation import Optimisers
+from napari_vlseg.training.settings import PretrainSettings
+
+CHECKPOINT_NAME = "checkpoint.pt"
+_FIXED_FOR_A_RUN = ("seed", "steps", "n_scenes", "scene_size", "batch", "model")
+
+
+def save_checkpoint(
+    folder: Path,
+    step: int,
+    settings: PretrainSettings,
+    modules: dict[str, nn.Module],
+    optimisers: Optimisers,
+) -> None:
+    """Write the state after `step` finished steps, atomically.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder of the run.
+    step : int
+        Number of steps done.
+    settings : PretrainSettings
+        Kept to refuse a resume under different ones.
+    modules : dict of str to Module
+        Model, average and auxiliary heads.
+    optimisers : Optimisers
+    """
+    state = {
+        "step": step,
+        "settings": _fingerprint(settings),
+        "modules": {name: module.state_dict() for name, module in modules.items()},
+        "optimisers": optimisers.state_dict(),
+    }
+    with tempfile.NamedTemporaryFile(dir=folder, suffix=".tmp", delete=False) as file:
+        torch.save(state, file)
+        file.flush()
+        os.fsync(file.fileno())
+    Path(file.name).replace(folder / CHECKPOINT_NAME)
+
+
+def load_checkpoint(
+    folder: Path,
+    settings: PretrainSettings,
+    modules: dict[str, nn.Module],
+    optimisers: Optimisers,
+) -> int:
+    """Restore a run and return the number of steps it has done; 0 without a checkpoint.
+
+    Raises
+    ------
+    ModelError
+        If the checkpoint was written under other settings.
+    """
+    path = folder / CHECKPOINT_NAME
+    if not path.is_file():
+        return 0
+    state = torch.load(path, map_location="cpu", weights_only=True)
+    if state["settings"] != _fingerprint(settings):
+        raise ModelError(
+            f"{path} was written under other settings; use them again or choose an empty folder."
+        )
+    for name, module in modules.items():
+        module.load_state_dict(state["modules"][name])
+    optimisers.load_state_dict(state["optimisers"])
+    return int(state["step"])
+
+
+def _fingerprint(settings: PretrainSettings) -> dict[str, Any]:
+    values = asdict(settings)
+    return {name: values[name] for name in _FIXED_FOR_A_RUN}

@@ -1,0 +1,61 @@
+"""Settings of a training run of the bundled model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from napari_vlseg.training.batches import BatchShape
+from napari_vlseg.training.builder import ModelShape
+from napari_vlseg.training.optimisation import Schedule
+
+
+@dataclass(frozen=True)
+class LossWeights:
+    """Weights of the terms beside the segmentation loss."""
+
+    alignment: float = 0.05
+    dense_codes: float = 0.4
+    prompt_codes: float = 0.2
+
+
+@dataclass(frozen=True)
+class PretrainSettings:
+    """Everything that decides what a run produces, and how it is run.
+
+    Attributes
+    ----------
+    steps : int
+        Optimiser steps; the schedule is laid over them.
+    seed : int
+        Seed of weights and batches.
+    n_scenes, scene_size : int
+        Procedural scenes to draw from and their side in pixels.
+    batch, model, losses
+        Shapes and weights.
+    device : str
+        "cpu", "cuda", …, or "auto".
+    workers : int
+        Processes that prepare batches ahead; they do not change the result.
+    scene_workers : int
+        Processes that generate scenes; 0 for one per core.
+    log_every, save_every : int
+        Steps between log lines and between checkpoints.
+    """
+
+    steps: int = 4000
+    seed: int = 0
+    n_scenes: int = 6000
+    scene_size: int = 144
+    batch: BatchShape = field(default_factory=BatchShape)
+    model: ModelShape = field(default_factory=ModelShape)
+    losses: LossWeights = field(default_factory=LossWeights)
+    device: str = "auto"
+    workers: int = 1
+    scene_workers: int = 0
+    log_every: int = 25
+    save_every: int = 250
+
+    @property
+    def schedule(self) -> Schedule:
+        """Learning-rate schedule over the steps."""
+        return Schedule(self.steps)
