@@ -1,0 +1,26 @@
+"""Images: read from files, looked at as planes. The face of `planes` and `image_files`."""
+
+from __future__ import annotations
+
+from napari_vlseg.image_files import SourceImage, pixels_sha256, read_image, read_mask
+from napari_vlseg.planes import (
+    Channel,
+    ImageView,
+    default_channels,
+    extract_plane,
+    leading_axes,
+    plane_shape,
+)
+
+__all__ = [
+    "Channel",
+    "ImageView",
+    "SourceImage",
+    "default_channels",
+    "extract_plane",
+    "leading_axes",
+    "pixels_sha256",
+    "plane_shape",
+    "read_image",
+    "read_mask",
+]

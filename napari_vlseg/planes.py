@@ -1,0 +1,240 @@
+"""Planes: any array that a viewer can hold, looked at as (H, W, 3) in [0, 1].
+
+The array may be lazy (dask, zarr): only the pixels of the plane are read.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+
+from napari_vlseg.contrast import check_contrast, drop_alpha, normalise
+from napari_vlseg.errors import ImageError, SettingsError
+
+MAX_DIMENSIONS = 6
+_CHANNEL_COLORS = ("#00ffff", "#ff00ff", "#ffff00", "#0000ff", "#00ff00", "#ff0000")
+
+
+@dataclass(frozen=True)
+class Channel:
+    """One channel of a multichannel image and how it is shown.
+
+    Attributes
+    ----------
+    index : int
+        Position on the channel axis.
+    color : str
+        ``#rrggbb`` of its brightest pixels.
+    contrast : tuple of float, optional
+        Values shown as black and as `color`; None takes `ImageView.contrast`.
+    """
+
+    index: int
+    color: str = "#ffffff"
+    contrast: tuple[float, float] | None = None
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"#[0-9a-fA-F]{6}", self.color):
+            raise SettingsError(
+                f"The channel colour “{self.color}” is not of the form #rrggbb: "
+                "write for example #00ff00."
+            )
+        check_contrast(self.contrast)
+
+
+@dataclass(frozen=True)
+class ImageView:
+    """How an array is looked at.
+
+    Attributes
+    ----------
+    rgb : bool
+        Whether the last axis holds red, green, blue and perhaps alpha.
+    channel_axis : int, optional
+        Axis of the channels; negative numbers count from the end.
+    channels : tuple of Channel
+        The channels shown, added up in their colours. Empty with a channel axis: all of them,
+        see `default_channels`.
+    contrast : tuple of float, optional
+        Values shown as black and as white. None takes the percentiles 1 and 99.8 of the finite
+        values of the plane, all of red, green and blue together, each channel alone.
+    """
+
+    rgb: bool = False
+    channel_axis: int | None = None
+    channels: tuple[Channel, ...] = ()
+    contrast: tuple[float, float] | None = None
+
+    def __post_init__(self) -> None:
+        check_contrast(self.contrast)
+
+
+@dataclass(frozen=True)
+class _Axes:
+    """Roles of the axes of an array."""
+
+    leading: tuple[int, ...]
+    rows: int
+    cols: int
+    channel: int | None
+
+
+def default_channels(count: int) -> tuple[Channel, ...]:
+    """Every channel in a colour of its own; a single one in white."""
+    if count == 1:
+        return (Channel(0),)
+    return tuple(Channel(i, _CHANNEL_COLORS[i % len(_CHANNEL_COLORS)]) for i in range(count))
+
+
+def plane_shape(data: Any, view: ImageView | None = None) -> tuple[int, int]:
+    """(H, W) of the planes of an array; errors as for `extract_plane`."""
+    data = _as_array(data)
+    axes = _axes(data, view or ImageView())
+    return int(data.shape[axes.rows]), int(data.shape[axes.cols])
+
+
+def leading_axes(data: Any, view: ImageView | None = None) -> tuple[int, ...]:
+    """Axes that are neither rows, columns, channels nor RGB; errors as for `extract_plane`."""
+    return _axes(_as_array(data), view or ImageView()).leading
+
+
+def extract_plane(
+    data: Any, index: Sequence[int] = (), view: ImageView | None = None
+) -> np.ndarray:
+    """Look at one plane of an array.
+
+    Parameters
+    ----------
+    data : array-like
+        bool, integer or float, of 2 to 6 dimensions: rows and columns are the last two axes
+        that are neither RGB nor channels. Of a lazy array only the plane is read.
+    index : sequence of int
+        Position on each leading axis, in pixels from 0.
+    view : ImageView, optional
+        A grayscale image with automatic contrast where it is None.
+
+    Returns
+    -------
+    numpy.ndarray, shape (H, W, 3), float32 in [0, 1]
+        NaN and infinite pixels are black, and so is an image of one constant value.
+
+    Raises
+    ------
+    ImageError
+        If the array has no pixels, too few or too many axes, another dtype, no finite pixel, or
+        does not fit the view or the index.
+    """
+    view = view or ImageView()
+    data = _as_array(data)
+    axes = _axes(data, view)
+    window = _window(data, axes, index)
+    if axes.channel is not None:
+        plane = _add_channels(data, window, axes, view)
+    elif view.rgb:
+        plane = normalise(drop_alpha(_read(data, window)), view.contrast)
+    else:
+        plane = normalise(_read(data, window), view.contrast)[..., np.newaxis].repeat(3, axis=2)
+    return plane
+
+
+def _as_array(data: Any) -> Any:
+    """Leave arrays, lazy ones too, as they are; make one of lists and tensors."""
+    try:
+        np.dtype(data.dtype)
+        data.shape  # noqa: B018 - raises where there is none
+    except (AttributeError, TypeError):
+        try:
+            return np.asarray(data)
+        except (TypeError, ValueError, RuntimeError) as error:
+            raise ImageError("This is not an image: give an array of pixels.") from error
+    return data
+
+
+def _axes(data: Any, view: ImageView) -> _Axes:
+    ndim = len(data.shape)
+    _check_array(data, ndim)
+    if view.rgb and view.channel_axis is not None:
+        raise ImageError("An RGB image has no further channel axis: choose one of the two.")
+    if view.rgb and (ndim < 3 or data.shape[-1] not in (3, 4)):
+        raise ImageError(
+            f"An image of shape {tuple(data.shape)} is not RGB, whose last axis is 3 or 4 long: "
+            "look at it as grayscale or choose its channel axis."
+        )
+    channel = view.channel_axis
+    if channel is not None and not -ndim <= channel < ndim:
+        raise ImageError(
+            f"The channel axis {channel} does not exist in an image of shape {tuple(data.shape)}: "
+            f"choose an axis from 0 to {ndim - 1}."
+        )
+    channel = None if channel is None else channel % ndim
+    spatial = [axis for axis in range(ndim - view.rgb) if axis != channel]
+    if len(spatial) < 2:
+        raise ImageError(
+            f"An image of shape {tuple(data.shape)} has no rows and columns beside its channels: "
+            "choose another channel axis."
+        )
+    *leading, rows, cols = spatial
+    return _Axes(tuple(leading), rows, cols, channel)
+
+
+def _check_array(data: Any, ndim: int) -> None:
+    shape = tuple(data.shape)
+    if not 2 <= ndim <= MAX_DIMENSIONS:
+        raise ImageError(
+            f"An array of shape {shape} has {ndim} dimensions: give an image of 2 to "
+            f"{MAX_DIMENSIONS}."
+        )
+    if 0 in shape:
+        raise ImageError(f"An image of shape {shape} has no pixels: choose another image.")
+    if np.dtype(data.dtype).kind not in "biuf":
+        raise ImageError(
+            f"Pixels of type {data.dtype} can't be shown: convert the image to an integer or "
+            "float type."
+        )
+
+
+def _window(data: Any, axes: _Axes, index: Sequence[int]) -> list[int | slice]:
+    """Indices that pick the plane; the channel axis is still whole."""
+    if len(index) != len(axes.leading):
+        raise ImageError(
+            f"An image of shape {tuple(data.shape)} has {len(axes.leading)} axes beside its plane "
+            f"but {len(index)} positions are given: give one for each."
+        )
+    window: list[int | slice] = [slice(None)] * len(data.shape)
+    for axis, position in zip(axes.leading, index, strict=True):
+        if not 0 <= position < data.shape[axis]:
+            raise ImageError(
+                f"There is no plane {position} on axis {axis} of an image of shape "
+                f"{tuple(data.shape)}: choose one from 0 to {data.shape[axis] - 1}."
+            )
+        window[axis] = int(position)
+    return window
+
+
+def _read(data: Any, window: Sequence[int | slice]) -> np.ndarray:
+    return np.asarray(data[tuple(window)])
+
+
+def _add_channels(data: Any, window: list[int | slice], axes: _Axes, view: ImageView) -> np.ndarray:
+    """Sum of the shown channels in their colours, clipped to [0, 1]."""
+    axis = cast(int, axes.channel)
+    count = data.shape[axis]
+    total = np.zeros((data.shape[axes.rows], data.shape[axes.cols], 3), np.float32)
+    for channel in view.channels or default_channels(count):
+        if not 0 <= channel.index < count:
+            raise ImageError(
+                f"There is no channel {channel.index} in an image of {count} channels: "
+                f"choose one from 0 to {count - 1}."
+            )
+        window[axis] = channel.index
+        values = normalise(_read(data, window), channel.contrast or view.contrast)
+        total += values[..., np.newaxis] * _rgb(channel.color)
+    return np.minimum(total, 1, out=total)
+
+
+def _rgb(color: str) -> np.ndarray:
+    return np.frombuffer(bytes.fromhex(color[1:]), np.uint8).astype(np.float32) / 255
