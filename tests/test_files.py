@@ -59,10 +59,14 @@ def test_dying_while_writing_leaves_the_old_file(
 ) -> None:
     path = tmp_path / "a.bin"
     path.write_bytes(b"old")
-    with pytest.raises(failure), atomic_path(path) as temporary:
-        if not before:
-            temporary.write_bytes(b"half of the n")
-        raise failure
+
+    def die() -> None:
+        with atomic_path(path) as temporary:
+            if not before:
+                temporary.write_bytes(b"half of the n")
+            raise failure
+
+    pytest.raises(failure, die)
     assert path.read_bytes() == b"old"
     assert names(tmp_path) == ["a.bin"]
 
@@ -161,9 +165,12 @@ def test_a_folder_whose_replacement_fails_is_put_back(
 def test_dying_while_filling_a_folder_leaves_nothing(
     tmp_path: Path, failure: type[BaseException]
 ) -> None:
-    with pytest.raises(failure), atomic_folder(tmp_path / "out") as temporary:
-        (temporary / "a").write_text("x")
-        raise failure
+    def die() -> None:
+        with atomic_folder(tmp_path / "out") as temporary:
+            (temporary / "a").write_text("x")
+            raise failure
+
+    pytest.raises(failure, die)
     assert names(tmp_path) == []
 
 

@@ -1,0 +1,102 @@
+"""One writer at a time, and one line for each file written."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from napari_vlseg.corrections.documents import damage_told, now
+from napari_vlseg.errors import ProjectError
+from napari_vlseg.files import append_line, file_sha256, read_lines, writing
+
+EVENTS_NAME = "events.jsonl"
+LOCK_NAME = ".lock"
+
+_PATIENCE_S = 10.0
+
+
+class Journal:
+    """The list of writes of a project, ``events.jsonl``.
+
+    Parameters
+    ----------
+    root : Path
+        The project folder.
+    annotator : str
+        Opaque id of the person, noted with each write; may be empty.
+    """
+
+    def __init__(self, root: Path, annotator: str = "") -> None:
+        self.root = root
+        self.annotator = annotator
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the project for writing; other programs and threads wait.
+
+        Not re-entrant.
+
+        Raises
+        ------
+        ProjectError
+            If the folder is gone or can't be written, or another program keeps it for long.
+        """
+        if not self.root.is_dir():  # or locking would make it anew, empty
+            raise ProjectError(
+                f"The project folder “{self.root}” is gone: reconnect its drive or put it back."
+            )
+        lock = FileLock(self.root / LOCK_NAME)
+        with writing(self.root):
+            try:
+                lock.acquire(timeout=_PATIENCE_S)
+            except Timeout as failure:
+                raise ProjectError(
+                    f"Another program is writing to the project “{self.root}”: "
+                    "try again when it has finished."
+                ) from failure
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def record(self, what: str, path: Path, sha256: str | None = None, **details: Any) -> None:
+        """Note that a file was written.
+
+        Parameters
+        ----------
+        what : str
+            The action: "create_project", "save_labels", ...
+        path : Path
+            The file, inside the project.
+        sha256 : str, optional
+            Hash of its bytes; read from the disk if not given.
+        **details
+            Further JSON values, such as the image.
+        """
+        event = {
+            "time": now(),
+            "annotator": self.annotator,
+            "what": what,
+            "file": path.relative_to(self.root).as_posix(),
+            "sha256": sha256 or file_sha256(path),
+            **details,
+        }
+        append_line(self.root / EVENTS_NAME, json.dumps(event, ensure_ascii=False))
+
+    def events(self) -> tuple[dict[str, Any], ...]:
+        """All writes, oldest first; a torn last line is left out.
+
+        Raises
+        ------
+        ProjectError
+            If the file is missing or a complete line is damaged.
+        """
+        path = self.root / EVENTS_NAME
+        lines, _torn = read_lines(path)
+        with damage_told(path):
+            return tuple(dict(json.loads(line)) for line in lines)
