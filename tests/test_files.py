@@ -66,7 +66,8 @@ def test_dying_while_writing_leaves_the_old_file(
                 temporary.write_bytes(b"half of the n")
             raise failure
 
-    pytest.raises(failure, die)
+    with pytest.raises(failure):
+        die()
     assert path.read_bytes() == b"old"
     assert names(tmp_path) == ["a.bin"]
 
@@ -170,7 +171,8 @@ def test_dying_while_filling_a_folder_leaves_nothing(
             (temporary / "a").write_text("x")
             raise failure
 
-    pytest.raises(failure, die)
+    with pytest.raises(failure):
+        die()
     assert names(tmp_path) == []
 
 
