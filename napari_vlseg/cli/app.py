@@ -1,0 +1,88 @@
+"""The commands, put together."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from napari_vlseg._version import __version__
+from napari_vlseg.cli import commands
+from napari_vlseg.cli.demo import demo
+from napari_vlseg.cli.options import Debug
+from napari_vlseg.cli.segment import segment
+from napari_vlseg.cli.window import open_napari
+
+
+def _examples(*lines: str) -> str:
+    return "\n\n".join(("[bold]Examples[/bold]", *(line.replace("[", r"\[") for line in lines)))
+
+
+app = typer.Typer(
+    name="napari-vlseg",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"napari-vlseg {__version__}")
+        raise typer.Exit
+
+
+@app.callback(
+    invoke_without_command=True,
+    epilog=_examples(
+        "napari-vlseg",
+        "napari-vlseg demo",
+        "napari-vlseg segment cells.tif --text nuclei --out labels",
+        "napari-vlseg COMMAND --help",
+    ),
+)
+def root(
+    context: typer.Context,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_show_version, is_eager=True, help="Show the version and exit."
+        ),
+    ] = False,
+    debug: Debug = False,
+) -> None:
+    """Prompt, correct and teach: find objects in images by text and by example.
+
+    Without a command, napari opens with the VLSeg widget docked.
+    """
+    if context.invoked_subcommand is None:
+        open_napari(debug)
+
+
+app.command(
+    epilog=_examples(
+        "napari-vlseg demo",
+        "napari-vlseg demo --out my-demo --no-show --json",
+    )
+)(demo)
+app.command(
+    epilog=_examples(
+        "napari-vlseg segment cells.tif --text nuclei --out labels",
+        'napari-vlseg segment *.png --text "nuclei=nuclei,cell nuclei;-debris" --out labels',
+        "napari-vlseg segment b.tif --reference a.tif:a_mask.tif:nuclei --out labels",
+        "napari-vlseg segment b.tif -t nuclei -r a.tif:a_mask.tif --mix 0.3 --json --out labels",
+    )
+)(segment)
+app.command(
+    epilog=_examples(
+        "napari-vlseg export my-project --format coco --out training-set",
+        "napari-vlseg export my-project --format tiff --out training-set --overwrite",
+    )
+)(commands.export)
+app.command(
+    epilog=_examples(
+        "napari-vlseg evaluate --pred labels --truth true-labels",
+        "napari-vlseg evaluate --pred labels --truth true-labels --json",
+    )
+)(commands.evaluate)
+app.command(epilog=_examples("napari-vlseg models", "napari-vlseg models --json"))(commands.models)

@@ -1,0 +1,21 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+AsJson = Annotated[
+    bool,
+    typer.Option("--json", help="Print the result as one JSON document on stdout."),
+]
+Debug = Annotated[
+    bool,
+    typer.Option("--debug", help="Show the traceback of an unexpected error."),
+]
+Out = Annotated[
+    Path,
+    typer.Option("--out", "-o", metavar="DIR", help="Folder to write to; made if missing."),
+]

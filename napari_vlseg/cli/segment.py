@@ -1,0 +1,247 @@
+"""``napari-vlseg segment``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from napari_vlseg.cli.options import AsJson, Debug, Out
+from napari_vlseg.cli.reporter import ExitCode, Reporter, reporting
+
+if TYPE_CHECKING:
+    from napari_vlseg.cli.references import ReferenceSpec
+    from napari_vlseg.models.base import DenseSegmenter
+    from napari_vlseg.prompts import PromptTable
+    from napari_vlseg.workflow.batch import Outcome
+
+_PROMPT = "Prompt"
+_LABELS = "Labels"
+_MODEL = "Model"
+
+
+def segment(
+    images: Annotated[list[Path], typer.Argument(metavar="IMAGE", help="Images to segment.")],
+    out: Out,
+    text: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--text",
+            "-t",
+            metavar="PROMPT",
+            help='What to find: "nuclei" or "class=phrase,phrase;-negative". Once per class.',
+            rich_help_panel=_PROMPT,
+        ),
+    ] = None,
+    reference: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--reference",
+            "-r",
+            metavar="REF",
+            help=r"Example, as IMAGE:MASK\[:class]: the non-zero pixels of MASK. May be repeated.",
+            rich_help_panel=_PROMPT,
+        ),
+    ] = None,
+    mix: Annotated[
+        float,
+        typer.Option(
+            metavar="A",
+            min=0,
+            max=1,
+            help="Where a class has both: 0 is text alone, 1 references alone.",
+            rich_help_panel=_PROMPT,
+        ),
+    ] = 0.5,
+    template: Annotated[
+        str,
+        typer.Option(
+            metavar="SET",
+            help="Sentences around the phrases: plain, photo, microscopy or medical.",
+            rich_help_panel=_PROMPT,
+        ),
+    ] = "plain",
+    threshold: Annotated[
+        float | None,
+        typer.Option(
+            metavar="T",
+            min=0,
+            max=1,
+            help=r"Probability from which a pixel counts. \[default: the model's]",
+            rich_help_panel=_LABELS,
+        ),
+    ] = None,
+    semantic: Annotated[
+        bool,
+        typer.Option(
+            "--semantic/--instances",
+            help="One label per class, or one per object.",
+            rich_help_panel=_LABELS,
+        ),
+    ] = False,
+    min_size: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            metavar="PIXELS",
+            help="Drop objects of fewer pixels.",
+            rich_help_panel=_LABELS,
+        ),
+    ] = 16,
+    probabilities: Annotated[
+        bool,
+        typer.Option(
+            "--probabilities",
+            help="Also write the maps, float32 (class, row, column), as <stem>_probabilities.tif.",
+            rich_help_panel=_LABELS,
+        ),
+    ] = False,
+    plane: Annotated[
+        str | None,
+        typer.Option(
+            metavar="I[,J...]",
+            help="Plane of a stack: a position on each leading axis, from 0.",
+            rich_help_panel=_LABELS,
+        ),
+    ] = None,
+    model: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME|PATH",
+            help="A name from `napari-vlseg models`, or a local folder.",
+            rich_help_panel=_MODEL,
+        ),
+    ] = "vlseg-mini",
+    device: Annotated[
+        str,
+        typer.Option(
+            metavar="DEVICE", help="auto, cpu, cuda, cuda:1 or mps.", rich_help_panel=_MODEL
+        ),
+    ] = "auto",
+    working_scale: Annotated[
+        float | None,
+        typer.Option(
+            metavar="S",
+            help=r"Image pixels per model pixel; above 1 for large objects. \[default: automatic]",
+            rich_help_panel=_MODEL,
+        ),
+    ] = None,
+    offline: Annotated[
+        bool,
+        typer.Option("--offline", help="Never download a model.", rich_help_panel=_MODEL),
+    ] = False,
+    as_json: AsJson = False,
+    debug: Debug = False,
+) -> None:
+    """Segment images by text, by reference regions, or by both.
+
+    Writes DIR/<stem>.tif (labels, 0 is background) and DIR/proposals.json
+    (one record per object). Files of an earlier run are replaced, other
+    files never.
+    """
+    with reporting(as_json, debug) as reporter:
+        from napari_vlseg.cli.references import parse_reference
+        from napari_vlseg.proposals import PostProcess
+        from napari_vlseg.workflow.batch import plan_jobs, segment_files
+
+        specs = [parse_reference(spec) for spec in reference or ()]
+        table = build_table(text or (), specs, mix, threshold, template)
+        index = parse_plane(plane)
+        inputs = [path for spec in specs for path in (spec.image, spec.mask)]
+        jobs = plan_jobs(images, out, probabilities=probabilities, inputs=inputs)
+        segmenter = load(model, device, offline, reporter)
+        post = PostProcess(mode="semantic" if semantic else "instances", min_size=min_size)
+        work = segment_files(
+            jobs, segmenter, table, postprocess=post, working_scale=working_scale, index=index
+        )
+        outcomes = reporter.run(work)
+        _report(reporter, outcomes, segmenter, out)
+
+
+def build_table(
+    text: Sequence[str],
+    specs: Sequence[ReferenceSpec],
+    mix: float,
+    threshold: float | None,
+    template: str,
+) -> PromptTable:
+    """The prompt table that the options describe.
+
+    Raises
+    ------
+    PromptError, ImageError, SettingsError
+    """
+    from napari_vlseg.cli.references import read_references
+    from napari_vlseg.errors import SettingsError
+    from napari_vlseg.prompts import TEMPLATES, PromptTable, parse_class
+
+    if template not in TEMPLATES:
+        raise SettingsError(
+            f"There is no template set “{template}”: choose one of {', '.join(TEMPLATES)}."
+        )
+    classes = list(dict.fromkeys(parse_class(spec)[0] for spec in text))
+    return PromptTable.build(
+        list(text),
+        read_references(specs, classes),
+        mix=mix,
+        threshold=threshold,
+        templates=TEMPLATES[template],
+    )
+
+
+def parse_plane(plane: str | None) -> tuple[int, ...]:
+    """``"3,0"`` as positions on the leading axes.
+
+    Raises
+    ------
+    SettingsError
+        If a part is no whole number from 0.
+    """
+    from napari_vlseg.errors import SettingsError
+
+    parts = plane.split(",") if plane else []
+    if not all(part.strip().isdecimal() for part in parts):
+        raise SettingsError(f"The plane “{plane}” is not a list of numbers from 0, such as 3,0.")
+    return tuple(int(part) for part in parts)
+
+
+def load(name: str, device: str, offline: bool, reporter: Reporter) -> DenseSegmenter:
+    """Load a model with its progress shown."""
+    from napari_vlseg.models import registry
+
+    # None leaves the decision to the environment, which may say offline too.
+    return reporter.run(registry.load_steps(name, device=device, offline=offline or None))
+
+
+def _report(
+    reporter: Reporter, outcomes: Sequence[Outcome], model: DenseSegmenter, out: Path
+) -> None:
+    from rich.table import Table
+
+    from napari_vlseg.workflow.records import RECORDS_NAME
+
+    failed = [outcome for outcome in outcomes if outcome.error]
+    document: dict[str, Any] = {
+        "out": str(out),
+        "records": None if len(failed) == len(outcomes) else str(out / RECORDS_NAME),
+        "model": str(model.info),
+        "device": model.info.device,
+        "images": [outcome.to_dict() for outcome in outcomes],
+        "notices": reporter.notices,
+    }
+    table = Table("image", "labels", *_class_names(outcomes), "covered")
+    for outcome in outcomes:
+        if outcome.error is None:
+            counts = [str(outcome.classes[name]) for name in _class_names(outcomes)]
+            table.add_row(outcome.image, outcome.labels, *counts, f"{outcome.coverage:.1%}")
+    reporter.result(document, *([table] if table.row_count else []))
+    if failed:
+        if len(outcomes) > 1:
+            reporter.fail(f"{len(failed)} of {len(outcomes)} images could not be segmented.")
+        raise typer.Exit(ExitCode.USER_ERROR)
+
+
+def _class_names(outcomes: Sequence[Outcome]) -> list[str]:
+    return list(dict.fromkeys(name for outcome in outcomes for name in outcome.classes))

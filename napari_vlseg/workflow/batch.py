@@ -1,0 +1,230 @@
+"""Many image files to one folder of label images, with one record per object beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from napari_vlseg.errors import ExportError, ImageError, VlsegError
+from napari_vlseg.events import Notice, Progress, Work
+from napari_vlseg.files import writing
+from napari_vlseg.images import SourceImage, extract_plane, leading_axes, plane_shape, read_image
+from napari_vlseg.models.base import DenseSegmenter
+from napari_vlseg.prompts import PromptTable
+from napari_vlseg.proposals import PostProcess, Proposals
+from napari_vlseg.workflow.label_files import check_replaceable, write_labels, write_probabilities
+from napari_vlseg.workflow.propose import propose
+from napari_vlseg.workflow.records import object_records, read_records, write_records
+
+
+@dataclass(frozen=True)
+class Job:
+    """One image and the files that its segmentation makes."""
+
+    image: Path
+    labels: Path
+    probabilities: Path | None = None
+
+    @property
+    def outputs(self) -> tuple[Path, ...]:
+        """The files that are written."""
+        return (self.labels,) if self.probabilities is None else (self.labels, self.probabilities)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one image.
+
+    Attributes
+    ----------
+    image : str
+        Path as given.
+    labels, probabilities : str or None
+        Files written.
+    n_objects : int
+        Rows of the object table: objects, or classes present when semantic.
+    classes : dict of str to int
+        The same by class; a class that was not found has 0.
+    coverage : float
+        Share of the pixels that are labelled, in [0, 1].
+    error : str or None
+        Why nothing was written.
+    """
+
+    image: str
+    labels: str | None = None
+    probabilities: str | None = None
+    n_objects: int = 0
+    classes: dict[str, int] = field(default_factory=dict)
+    coverage: float = 0.0
+    error: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON form."""
+        return asdict(self)
+
+
+def plan_jobs(
+    images: Sequence[Path],
+    out: Path,
+    *,
+    probabilities: bool = False,
+    inputs: Iterable[Path] = (),
+) -> tuple[Job, ...]:
+    """Decide which files each image makes, before anything runs.
+
+    Parameters
+    ----------
+    images : sequence of pathlib.Path
+    out : pathlib.Path
+        Made where it is missing.
+    probabilities : bool
+        Whether ``<stem>_probabilities.tif`` is written too.
+    inputs : iterable of pathlib.Path
+        Further files that are read, such as references.
+
+    Returns
+    -------
+    tuple of Job
+
+    Raises
+    ------
+    ExportError
+        If two images would make one file, if a file would replace an input or something that
+        `segment_files` did not write, or if the folder can't be written to.
+    """
+    jobs = tuple(
+        Job(
+            image,
+            out / f"{image.stem}.tif",
+            out / f"{image.stem}_probabilities.tif" if probabilities else None,
+        )
+        for image in images
+    )
+    _check_distinct(jobs)
+    read = {path.resolve() for path in (*images, *inputs)}
+    for output in (output for job in jobs for output in job.outputs):
+        if output.resolve() in read:
+            raise ExportError(
+                f"The labels would overwrite the input “{output}”: choose another folder."
+            )
+        check_replaceable(output)
+    read_records(out)
+    with writing(out, ExportError):
+        out.mkdir(parents=True, exist_ok=True)
+    return jobs
+
+
+def segment_files(
+    jobs: Sequence[Job],
+    model: DenseSegmenter,
+    prompts: PromptTable,
+    *,
+    postprocess: PostProcess | None = None,
+    working_scale: float | None = None,
+    index: Sequence[int] = (),
+) -> Work[tuple[Outcome, ...]]:
+    """Segment images one after another and write their labels and records.
+
+    An image that fails does not keep the others from being written. Files of an earlier run
+    are replaced one by one, each when its successor is complete; the records of images that
+    are not part of this run, or that failed, stay.
+
+    Parameters
+    ----------
+    jobs : sequence of Job
+        From `plan_jobs`.
+    model, prompts, postprocess, working_scale
+        See `napari_vlseg.workflow.propose.propose`.
+    index : sequence of int
+        Position on each leading axis of the images.
+
+    Yields
+    ------
+    Progress or Notice
+
+    Returns
+    -------
+    tuple of Outcome
+        One for each job.
+    """
+    outcomes: list[Outcome] = []
+    records: list[dict[str, Any]] = []
+    try:
+        for done, job in enumerate(jobs):
+            yield Progress("images", done, len(jobs))
+            try:
+                source = read_image(job.image)
+                plane = read_plane(source, index)
+                proposals = yield from propose(
+                    model, plane, prompts, postprocess=postprocess, working_scale=working_scale
+                )
+                _write(job, source, proposals)
+            except VlsegError as error:
+                yield Notice(f"{job.image}: {error}")
+                outcomes.append(Outcome(str(job.image), error=str(error)))
+            else:
+                outcomes.append(_outcome(job, proposals))
+                records += object_records(str(job.image), job.labels.name, proposals)
+        yield Progress("images", len(jobs), len(jobs))
+    finally:  # also when cancelled: labels that were replaced need their new records
+        done_files = [Path(o.labels).name for o in outcomes if o.labels is not None]
+        if done_files:
+            write_records(jobs[0].labels.parent, done_files, records)
+    return tuple(outcomes)
+
+
+def read_plane(source: SourceImage, index: Sequence[int] = ()) -> np.ndarray:
+    """The plane of an image file to segment, float32 (H, W, 3) in [0, 1].
+
+    Raises
+    ------
+    ImageError
+        If `index` does not hold one position for each leading axis.
+    """
+    leading = leading_axes(source.data, source.view)
+    if len(index) != len(leading):
+        shape = " × ".join(str(source.data.shape[axis]) for axis in leading)
+        raise ImageError(
+            f"“{source.name}” is a stack of {shape} planes: choose one with --plane, "
+            f"for example --plane {','.join('0' * len(leading))}."
+            if leading
+            else f"“{source.name}” is a single plane of {plane_shape(source.data, source.view)} "
+            "pixels: leave out --plane."
+        )
+    return extract_plane(source.data, index, source.view)
+
+
+def _check_distinct(jobs: Sequence[Job]) -> None:
+    owners: dict[str, Path] = {}
+    for job in jobs:
+        for output in job.outputs:
+            key = output.name.casefold()  # one file on Windows and macOS
+            if key in owners:
+                raise ExportError(
+                    f"“{owners[key]}” and “{job.image}” would both be written to “{output}”: "
+                    "segment them into different folders."
+                )
+            owners[key] = job.image
+
+
+def _write(job: Job, source: SourceImage, proposals: Proposals) -> None:
+    if job.probabilities is not None:
+        write_probabilities(job.probabilities, proposals, source)
+    write_labels(job.labels, proposals, source)
+
+
+def _outcome(job: Job, proposals: Proposals) -> Outcome:
+    counts = proposals.objects["class"].value_counts()
+    return Outcome(
+        str(job.image),
+        str(job.labels),
+        None if job.probabilities is None else str(job.probabilities),
+        len(proposals.objects),
+        {name: int(counts.get(name, 0)) for name in proposals.classes},
+        float(np.count_nonzero(proposals.labels) / proposals.labels.size),
+    )

@@ -1,0 +1,119 @@
+"""``proposals.json``: one record per object of the label images beside it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+from scipy import ndimage as ndi
+
+from napari_vlseg.errors import ExportError
+from napari_vlseg.files import atomic_write_text, reading
+from napari_vlseg.proposals import Proposals
+
+RECORDS_NAME = "proposals.json"
+RECORD_KEYS = (
+    "image",
+    "labels",
+    "object_uid",
+    "label",
+    "class",
+    "score",
+    "area",
+    "bbox",
+    "prompt",
+    "model",
+    "threshold",
+)
+"""Keys of a record. ``image``: path as it was given; ``labels``: name of the label image in the
+folder; ``bbox``: ``[row0, col0, row1, col1]`` in pixels, the end excluded; the rest as in
+`napari_vlseg.proposals.OBJECT_COLUMNS`."""
+
+
+def object_records(image: str, labels_name: str, proposals: Proposals) -> list[dict[str, Any]]:
+    """The records of one image, in the order of its labels.
+
+    Parameters
+    ----------
+    image : str
+        Path of the image.
+    labels_name : str
+        Name of its label file.
+    proposals : Proposals
+
+    Returns
+    -------
+    list of dict
+        Plain Python values under `RECORD_KEYS`.
+    """
+    boxes = ndi.find_objects(proposals.labels)
+    records = []
+    for row in proposals.objects.to_dict("records"):
+        rows, cols = boxes[int(row["label"]) - 1]
+        record = {
+            **row,
+            "image": image,
+            "labels": labels_name,
+            "bbox": [rows.start, cols.start, rows.stop, cols.stop],
+        }
+        records.append({key: _plain(record[key]) for key in RECORD_KEYS})
+    return records
+
+
+def read_records(folder: Path) -> list[dict[str, Any]]:
+    """Records of an earlier run into a folder; none where there was no run.
+
+    Raises
+    ------
+    ExportError
+        If the file is there but does not hold records.
+    """
+    path = folder / RECORDS_NAME
+    if not path.exists():
+        return []
+    with reading(path, ExportError):
+        text = path.read_bytes().decode("utf-8", errors="replace")
+    try:
+        records = json.loads(text)
+        if not all("labels" in record and "object_uid" in record for record in records):
+            raise ValueError("a record lacks a key")
+    except (ValueError, TypeError) as error:
+        raise ExportError(
+            f"“{path}” exists and does not hold records of segmented objects, so it is not "
+            "overwritten: choose another folder."
+        ) from error
+    return records
+
+
+def write_records(folder: Path, replaced: Collection[str], records: list[dict[str, Any]]) -> None:
+    """Write the records of this run beside those of other label images in the folder.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+    replaced : collection of str
+        Names of the label files that this run wrote; earlier records of theirs,
+        and of files that are gone, are dropped.
+    records : list of dict
+        From `object_records`.
+
+    Raises
+    ------
+    ExportError
+        If the file can't be written.
+    """
+    kept = [
+        record
+        for record in read_records(folder)
+        if record["labels"] not in replaced and (folder / record["labels"]).exists()
+    ]
+    lines = [json.dumps(record, ensure_ascii=False) for record in (*kept, *records)]
+    text = "[\n" + ",\n".join(lines) + "\n]\n" if lines else "[]\n"
+    atomic_write_text(folder / RECORDS_NAME, text, error=ExportError)
+
+
+def _plain(value: Any) -> Any:
+    """NumPy scalars as the Python numbers that JSON knows."""
+    return value.item() if hasattr(value, "item") else value
