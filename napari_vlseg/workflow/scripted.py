@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import count
 
 import numpy as np
 import pandas as pd
@@ -71,10 +72,12 @@ def correct_worst(
     partners = _partners(truth, corrected)
     false = [label for label in _labels_in(corrected) if label not in partners.values()]
     removed = _erase_largest(corrected, [x for x in false if _lies_outside(corrected, truth, x)])
-    redrawn = [
-        _redraw(corrected, truth == value, partners.get(value), false)
-        for value in _worst_first(truth, corrected, partners)[:n_objects]
-    ]
+    fresh = count(int(labels.max(initial=0)) + 1)
+    redrawn = []
+    for value in _worst_first(truth, corrected, partners)[:n_objects]:
+        label = partners[value] if value in partners else next(fresh)
+        _redraw(corrected, truth == value, label, false)
+        redrawn.append(label)
     removed += [x for x in false if x not in removed and not (corrected == x).any()]
     table = _updated_table(objects, corrected, redrawn)
     return Correction(corrected, table, tuple(redrawn), tuple(removed))
@@ -107,24 +110,21 @@ def _worst_first(truth: np.ndarray, labels: np.ndarray, partners: dict[int, int]
     def badness(value: int) -> tuple[float, int]:
         region = truth == value
         if value not in partners:
-            return -1.0, -np.count_nonzero(region)
+            return -1.0, -int(np.count_nonzero(region))
         proposed = labels == partners[value]
         return np.count_nonzero(region & proposed) / np.count_nonzero(region | proposed), 0
 
     return sorted(_labels_in(truth), key=badness)
 
 
-def _redraw(labels: np.ndarray, region: np.ndarray, label: int | None, false: list[int]) -> int:
-    """Paint a true region with its label, or a new one, and clear what it replaces."""
-    if label is None:
-        label = int(labels.max(initial=0)) + 1
+def _redraw(labels: np.ndarray, region: np.ndarray, label: int, false: list[int]) -> None:
+    """Paint a true region with a label, and clear what it replaces."""
     for fragment in false:
         pixels = labels == fragment
         if np.count_nonzero(pixels & region) > _OUTSIDE * np.count_nonzero(pixels):
             labels[pixels] = 0
     labels[labels == label] = 0
     labels[region] = label
-    return label
 
 
 def _updated_table(objects: pd.DataFrame, labels: np.ndarray, redrawn: list[int]) -> pd.DataFrame:
@@ -152,6 +152,7 @@ def _updated_table(objects: pd.DataFrame, labels: np.ndarray, redrawn: list[int]
     if rows:
         added = pd.DataFrame(rows).astype({"label": "int64", "area": "int64"})
         table = pd.concat([table, added], ignore_index=True)
-    areas = np.bincount(labels.ravel(), minlength=int(table["label"].max() or 0) + 1)
-    table["area"] = areas[table["label"].to_numpy(np.int64)]
+    values = table["label"].to_numpy(np.int64)
+    areas = np.bincount(labels.ravel(), minlength=int(values.max(initial=0)) + 1)
+    table["area"] = areas[values]
     return table[table["area"] > 0].reset_index(drop=True)
