@@ -46,7 +46,8 @@ def merge_labels(
         the protected ones, with which new ones compete as in ``keep``. ``add``: like ``keep``,
         but whatever is left of a new object is added.
     protected : numpy.ndarray, integer, optional
-        Numbers of the existing objects that a person touched: no policy alters them.
+        Numbers of the existing objects that a person touched: no policy alters them, and no
+        new object gets one of them.
 
     Returns
     -------
@@ -70,12 +71,13 @@ def merge_labels(
             f"The new labels have shape {new.shape} but the existing ones have {existing.shape}: "
             "merge labels of one and the same plane."
         )
+    kept = np.array([], np.int64) if protected is None else protected
     if policy == "replace":
-        stays = np.isin(existing, [] if protected is None else protected)
-        existing = np.where(stays, existing, existing.dtype.type(0))
+        existing = np.where(np.isin(existing, kept), existing, existing.dtype.type(0))
     free = np.where(existing == 0, new, new.dtype.type(0))
     accepted = _accepted(new, free, 0 if policy == "add" else 0.5)
-    numbers = _free_numbers(existing, len(accepted), above=policy != "replace")
+    used = np.union1d(existing, kept)
+    numbers = _free_numbers(used, len(accepted), above=policy != "replace")
     return _write(existing, free, accepted, numbers)
 
 
@@ -87,11 +89,10 @@ def _accepted(new: np.ndarray, free: np.ndarray, share: float) -> np.ndarray:
     return left_values[left >= share * whole]
 
 
-def _free_numbers(existing: np.ndarray, count: int, above: bool) -> np.ndarray:
-    """`count` numbers that no existing object has: above all of them, or the smallest."""
+def _free_numbers(used: np.ndarray, count: int, above: bool) -> np.ndarray:
+    """`count` positive numbers that are not used: above all used ones, or the smallest."""
     if above:
-        return int(existing.max(initial=0)) + 1 + np.arange(count)
-    used = np.unique(existing)
+        return max(int(used.max(initial=0)), 0) + 1 + np.arange(count)
     return np.setdiff1d(np.arange(1, count + len(used) + 1), used)[:count]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,6 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
+from napari_vlseg.errors import SettingsError
 from napari_vlseg.prompts import PromptTable
 
 OBJECT_COLUMNS = (
@@ -31,6 +33,10 @@ OBJECT_COLUMNS = (
 ``status``: proposed, accepted, edited, rejected or flagged; ``source``: auto, semi-auto or
 manual.
 """
+
+
+MODES = ("instances", "semantic")
+SPLITS = ("watershed", "components")
 
 
 @dataclass(frozen=True)
@@ -77,6 +83,11 @@ class PostProcess:
         Whether holes inside an object are filled.
     smoothing : float
         Gaussian sigma in pixels, applied to the probabilities; 0 leaves them.
+
+    Raises
+    ------
+    SettingsError
+        If a value is none of these.
     """
 
     mode: str = "instances"
@@ -84,6 +95,17 @@ class PostProcess:
     min_size: int = 16
     fill_holes: bool = True
     smoothing: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name, value, valid in (("mode", self.mode, MODES), ("split", self.split, SPLITS)):
+            if value not in valid:
+                raise SettingsError(
+                    f"The {name} “{value}” is unknown: choose {' or '.join(valid)}."
+                )
+        if self.min_size < 0:
+            raise SettingsError(f"The minimum size is {self.min_size}: choose 0 or more pixels.")
+        if not 0 <= self.smoothing < math.inf:
+            raise SettingsError(f"The smoothing is {self.smoothing:g}: choose 0 or more pixels.")
 
 
 @dataclass(frozen=True, eq=False)
