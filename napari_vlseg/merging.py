@@ -11,6 +11,9 @@ from napari_vlseg.errors import ImageError, SettingsError
 
 MergePolicy = Literal["keep", "replace", "add"]
 
+_COUNTABLE = 10_000_000
+"""Largest label for which a table of counts is cheaper than sorting."""
+
 
 @dataclass(frozen=True, eq=False)
 class MergeResult:
@@ -76,17 +79,27 @@ def merge_labels(
         existing = np.where(np.isin(existing, kept), existing, existing.dtype.type(0))
     free = np.where(existing == 0, new, new.dtype.type(0))
     accepted = _accepted(new, free, 0 if policy == "add" else 0.5)
-    used = np.union1d(existing, kept)
+    used = np.union1d(_areas(existing)[0], kept)
     numbers = _free_numbers(used, len(accepted), above=policy != "replace")
     return _write(existing, free, accepted, numbers)
 
 
 def _accepted(new: np.ndarray, free: np.ndarray, share: float) -> np.ndarray:
     """Numbers of new objects of which at least `share`, and a pixel, is free."""
-    values, areas = np.unique(new[new != 0], return_counts=True)
-    left_values, left = np.unique(free[free != 0], return_counts=True)
+    values, areas = _areas(new)
+    left_values, left = _areas(free)
     whole = areas[np.searchsorted(values, left_values)]
     return left_values[left >= share * whole]
+
+
+def _areas(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Label values but 0, int64 in ascending order, and their pixels."""
+    pixels = labels[labels != 0].astype(np.int64)
+    if pixels.size and pixels.min() > 0 and pixels.max() < _COUNTABLE:
+        counts = np.bincount(pixels)
+        values = np.flatnonzero(counts)
+        return values, counts[values]
+    return np.unique(pixels, return_counts=True)
 
 
 def _free_numbers(used: np.ndarray, count: int, above: bool) -> np.ndarray:
