@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-import numpy as np
+# For annotations alone, so that listing models costs no heavy import.
+if TYPE_CHECKING:
+    import numpy as np
 
-from napari_vlseg.events import Work
-from napari_vlseg.prompts import ClassPrompt
-from napari_vlseg.proposals import ModelInfo
-from napari_vlseg.tiling import TilePlan
+    from napari_vlseg.events import Work
+    from napari_vlseg.prompts import ClassPrompt
+    from napari_vlseg.proposals import ModelInfo
+    from napari_vlseg.tiling import TilePlan
 
 
 @dataclass(frozen=True, eq=False)

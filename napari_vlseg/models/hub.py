@@ -117,7 +117,9 @@ def _download(repository: HubRepository, name: str) -> Work[Path]:
     finally:
         meter.cancelled.set()
         pool.shutdown(wait=False)
-    return future.result()
+    folder = future.result()
+    yield Progress(f"downloading {name}", meter.total, meter.total)
+    return folder
 
 
 def _finished(future: Future[Path]) -> bool:
@@ -170,6 +172,7 @@ def _download_files(repository: HubRepository, meter: _Meter) -> Path:
     bar = _metered_bar(meter.add)
     finished, path = 0, Path()
     for name, item in files.items():
+        meter.add(0)
         path = Path(
             hf_hub_download(
                 repository.repo_id,

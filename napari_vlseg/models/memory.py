@@ -89,7 +89,7 @@ class MemoryBudget:
         if n_pairs > 1:
             fewer = n_pairs // 2
             return replace(self, max_pairs=fewer), self._notice(
-                f"with {_count(fewer, 'prompt')} at a time"
+                f"with {_count(fewer, 'mask')} at a time"
             )
         return self.on_cpu()
 
@@ -111,7 +111,7 @@ class MemoryBudget:
         )
 
     def _notice(self, how: str) -> str:
-        return f"Memory on {self.device} ran out: the work goes on {how}."
+        return f"Memory on {self.device} ran out: continuing {how}."
 
 
 def _at_most(number: int, limit: int | None) -> int:

@@ -31,6 +31,7 @@ WEIGHTS_FILES = ("model.safetensors", "pytorch_model.bin")
 DEFAULTS_FILE = "vlseg.json"
 """Beside the weights, optional: {"threshold": …, "working_scale": …}."""
 
+_TOKENIZER_FILES = (("tokenizer.json",), ("vocab.json", "merges.txt"))
 _REVISION_DIGITS = 12
 _NAMED_KEYS = 3
 
@@ -112,7 +113,8 @@ def load_clipseg(
     checkpoint = Checkpoint.find(folder)
     model = _load_model(checkpoint)
     preprocessing = Preprocessing.from_folder(folder, model.config.vision_config.image_size)
-    network = ClipSegNetwork(model, _load_tokenizer(folder), preprocessing)
+    tokenizer = _load_tokenizer(folder, model.config.text_config.vocab_size)
+    network = ClipSegNetwork(model, tokenizer, preprocessing)
     digest = checkpoint.weights_sha256
     return ClipSegSegmenter(
         network,
@@ -146,7 +148,7 @@ def _load_model(checkpoint: Checkpoint) -> Any:
             f"{checkpoint.weights} is not loaded, because it holds more than weights and could "
             "run code: take the safetensors version of the model."
         ) from error
-    except (OSError, ValueError, RuntimeError, KeyError, TypeError, EOFError) as error:
+    except Exception as error:  # damaged files make the libraries fail in any way
         raise ModelError(
             f"The model in {checkpoint.folder} can't be loaded ({_first_line(error)}): "
             "take a fresh copy of it."
@@ -180,17 +182,29 @@ def _check_complete(checkpoint: Checkpoint, report: dict[str, Any]) -> None:
             )
 
 
-def _load_tokenizer(folder: Path) -> Any:
+def _load_tokenizer(folder: Path, n_tokens: int) -> Any:
+    """Load the tokenizer; transformers would make up an empty one where files are missing."""
     from transformers import CLIPTokenizer
 
+    if not any(all((folder / n).is_file() for n in names) for names in _TOKENIZER_FILES):
+        raise ModelError(
+            f"{folder} holds no tokenizer (tokenizer.json, or vocab.json and merges.txt): take a "
+            "complete copy of the model."
+        )
     try:
         with _quiet_transformers():
-            return CLIPTokenizer.from_pretrained(folder, local_files_only=True)
-    except (OSError, ValueError, TypeError, KeyError, RuntimeError) as error:
+            tokenizer = CLIPTokenizer.from_pretrained(folder, local_files_only=True)
+    except Exception as error:  # damaged files make the libraries fail in any way
         raise ModelError(
             f"The tokenizer in {folder} can't be loaded ({_first_line(error)}): take a complete "
-            "copy of the model, with its tokenizer files."
+            "copy of the model."
         ) from error
+    if len(tokenizer) > n_tokens:
+        raise ModelError(
+            f"The tokenizer in {folder} has {len(tokenizer)} tokens and its model {n_tokens}: "
+            "take the tokenizer that belongs to the model."
+        )
+    return tokenizer
 
 
 def _read_defaults(folder: Path, fallback: ClipSegDefaults) -> ClipSegDefaults:
