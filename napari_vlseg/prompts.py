@@ -95,7 +95,8 @@ class ReferencePrompt:
         if scale < 1:
             shape = tuple(max(1, round(side * scale)) for side in region.shape)
             pixels = resize(pixels, (*shape, 3), order=1, anti_aliasing=True)
-            region = resize(region.astype(np.float32), shape, order=1, anti_aliasing=True) >= 0.5
+            cover = resize(region.astype(np.float32), shape, order=1, anti_aliasing=True)
+            region = cover >= min(0.5, cover.max() / 2)  # a thin line never covers half a pixel
         return cls(np.round(pixels * 255).astype(np.uint8), region, source)
 
     @cached_property
@@ -303,7 +304,7 @@ class PromptTable:
         ----------
         text : str, iterable of str, or mapping
             ``"nuclei"``; ``"class=phrase,phrase;-negative"``; several of these; or
-            ``{"class": ["phrase", "-negative"]}``.
+            ``{"class": ["phrase", "-negative"]}``, also as ``{"class": "phrase;-negative"}``.
         references : mapping of str to iterable of ReferencePrompt, optional
             References by class name; a name that `text` lacks makes a class of its own.
         mix, threshold
@@ -324,7 +325,7 @@ class PromptTable:
         """
         words = _words_by_class(text)
         shown = {name: tuple(refs) for name, refs in (references or {}).items()}
-        rows = []
+        rows: list[ClassPrompt] = []
         for name in [*words, *(name for name in shown if name not in words)]:
             phrases = words.get(name, [])
             rows.append(
@@ -359,9 +360,7 @@ def parse_class(spec: str) -> tuple[str, list[str]]:
         If no phrase is left.
     """
     name, separator, rest = spec.partition("=")
-    body = rest if separator else spec
-    phrases = [p.strip() for part in body.split(";") for p in part.split(",")]
-    phrases = [p for p in phrases if p.strip("- ")]
+    phrases = _split_phrases(rest if separator else spec)
     if not separator:
         name = next((p for p in phrases if not p.startswith("-")), "")
     if not name.strip() or not phrases:
@@ -371,6 +370,11 @@ def parse_class(spec: str) -> tuple[str, list[str]]:
     return name.strip(), phrases
 
 
+def _split_phrases(body: str) -> list[str]:
+    phrases = [p.strip() for part in body.split(";") for p in part.split(",")]
+    return [p for p in phrases if p.strip("- ")]
+
+
 def _words_by_class(
     text: str | Iterable[str] | Mapping[str, str | Iterable[str]] | None,
 ) -> dict[str, list[str]]:
@@ -378,7 +382,9 @@ def _words_by_class(
         return {}
     if isinstance(text, Mapping):
         return {
-            str(name): [p.strip() for p in ([v] if isinstance(v, str) else v) if p.strip("- ")]
+            str(name): _split_phrases(v)
+            if isinstance(v, str)
+            else [p.strip() for p in v if p.strip("- ")]
             for name, v in text.items()
         }
     words: dict[str, list[str]] = {}
