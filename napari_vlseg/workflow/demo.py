@@ -64,9 +64,13 @@ class DemoResult:
 
     def to_dict(self) -> dict[str, Any]:
         """JSON form."""
-        document = asdict(self)
+        paths = ("folder", "project", "coco", "labels", "overlay")
         return {
-            key: str(value) if isinstance(value, Path) else value for key, value in document.items()
+            **{name: str(getattr(self, name)) for name in paths},
+            "model": self.model,
+            "scores": [asdict(score) for score in self.scores],
+            "n_redrawn": self.n_redrawn,
+            "n_removed": self.n_removed,
         }
 
 
