@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import tempfile
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from transformers import (
 from napari_vlseg.training.vocabulary import vocabulary_document
 
 VOCABULARY_NAME = "vocabulary.json"
+_READABLE_BY_ALL = 0o644
 
 
 def save_model_folder(
@@ -48,4 +48,5 @@ def save_model_folder(
         document = json.dumps(vocabulary_document(), indent=1) + "\n"
         (staged / VOCABULARY_NAME).write_text(document)
         for path in sorted(staged.iterdir()):
-            shutil.move(path, folder / path.name)
+            path.chmod(_READABLE_BY_ALL)
+            path.replace(folder / path.name)
