@@ -163,8 +163,8 @@ def atomic_folder(
     VlsegError
         Of class `error`, also where `path` has contents and `replace` is False.
     """
-    path = Path(path)
     with writing(path, error):
+        path = Path(path).resolve()  # through a link, to rename on the disk it leads to
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = _temporary_beside(path)
         temporary.mkdir()
@@ -253,7 +253,8 @@ def safe_name(name: str, *, longest: int = 80) -> str:
     >>> safe_name("day 1/field:2.")
     'day 1_field_2'
     """
-    name = _FORBIDDEN.sub("_", unicodedata.normalize("NFC", name))
+    readable = name.encode("utf-8", "replace").decode("utf-8")  # names of files may be any bytes
+    name = _FORBIDDEN.sub("_", unicodedata.normalize("NFC", readable))
     while len(name.encode("utf-8")) > longest:
         name = name[:-1]
     name = name.strip(" .")
@@ -294,7 +295,7 @@ def _flush_tree(folder: Path) -> None:
 
 
 def _put_folder(temporary: Path, path: Path, replace: bool, error: type[VlsegError]) -> None:
-    if path.is_symlink() or not path.is_dir():
+    if not path.is_dir():
         temporary.rename(path)
         return
     if not any(path.iterdir()):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import numpy as np
 import tifffile
 
 _AXES = {2: "YX", 3: "ZYX", 4: "TZYX", 5: "TZCYX"}
+_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _UNITS = {
     **dict.fromkeys(("µm", "μm", "um", "micron", "microns", "micrometer", "micrometre"), "µm"),
     **dict.fromkeys(("nm", "nanometer", "nanometre"), "nm"),
@@ -112,16 +114,26 @@ def write_ome(
     channels : sequence of str, optional
         Names along the axis C.
     """
-    names = {"Channel": {"Name": list(channels)}} if channels else {}
+    names = {"Channel": {"Name": [_xml_text(channel) for channel in channels]}} if channels else {}
     tifffile.imwrite(
         path,
         pixels,
         ome=True,
         compression="zlib",
         photometric="rgb" if axes.endswith("S") else "minisblack",
-        metadata={"axes": axes, "Name": name, **names, **_physical_size(pixel_size, unit)},
+        metadata={
+            "axes": axes,
+            "Name": _xml_text(name),
+            **names,
+            **_physical_size(pixel_size, unit),
+        },
         software=software,
     )
+
+
+def _xml_text(text: str) -> str:
+    """Text without what XML 1.0 can't hold: one such character makes the metadata unreadable."""
+    return _NOT_XML.sub("\ufffd", text)
 
 
 def _physical_size(pixel_size: tuple[float, float] | None, unit: str) -> dict[str, float | str]:

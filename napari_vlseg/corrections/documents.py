@@ -20,7 +20,9 @@ def encode_document(kind: str, body: Mapping[str, Any]) -> bytes:
     """A document as UTF-8 JSON, one line for each field; format and version come first."""
     document = {"format": f"napari-vlseg-{kind}", "version": VERSION, **body}
     lines = [f"  {_json(name)}: {_json(value)}" for name, value in document.items()]
-    return "{{\n{}\n}}\n".format(",\n".join(lines)).encode()
+    text = "{{\n{}\n}}\n".format(",\n".join(lines))
+    # Paths may hold bytes that are no text; json reads them back from surrogates.
+    return text.encode("utf-8", "surrogatepass")
 
 
 def write_document(path: Path, kind: str, body: Mapping[str, Any]) -> None:

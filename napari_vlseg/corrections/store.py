@@ -23,7 +23,7 @@ from napari_vlseg.corrections.documents import (
     read_document,
     write_document,
 )
-from napari_vlseg.corrections.journal import Journal
+from napari_vlseg.corrections.journal import LOCK_NAME, Journal
 from napari_vlseg.corrections.labels import LabelsFile, keep_copy
 from napari_vlseg.corrections.records import ImageRecord
 from napari_vlseg.corrections.stored import StoredProposal
@@ -45,7 +45,7 @@ PROJECT_NAME = "project.json"
 IMAGES_NAME = "images"
 PROMPTS_NAME = "prompts.json"
 
-_DESKTOP_FILES = {".DS_Store", "Thumbs.db", "desktop.ini"}
+_UNIMPORTANT = {".DS_Store", "Thumbs.db", "desktop.ini", LOCK_NAME}
 
 
 @dataclass(frozen=True, eq=False)
@@ -226,7 +226,7 @@ class Project:
         folder = Path(folder).absolute()
         with writing(folder):
             folder.mkdir(parents=True, exist_ok=True)
-            contents = {path.name for path in folder.iterdir()} - _DESKTOP_FILES
+            contents = {path.name for path in folder.iterdir()} - _UNIMPORTANT
         if PROJECT_NAME in contents:
             raise ProjectError(f"“{folder}” already holds a project: open it instead.")
         if contents:
@@ -261,7 +261,9 @@ class Project:
             If it is missing, damaged, no project, or of a later version.
         """
         folder = Path(folder).absolute()
-        if not (folder / PROJECT_NAME).is_file():
+        with reading(folder):
+            is_project = (folder / PROJECT_NAME).is_file()
+        if not is_project:
             raise ProjectError(
                 f"“{folder}” is not a napari-vlseg project: choose a folder that holds "
                 f"{PROJECT_NAME}."
@@ -326,6 +328,7 @@ class Project:
             If there is neither a file nor pixels, the pixels don't match the hash, or the
             project can't be written.
         """
+        name = name.encode("utf-8", "replace").decode("utf-8")
         if source_path is None and embed is None:
             raise ProjectError(f"The image “{name}” has no file: store its pixels in the project.")
         with self._journal.locked():
@@ -417,7 +420,9 @@ class Project:
     def _discover(self) -> None:
         """Take up images that are on the disk and not yet known here."""
         folder = self.folder / IMAGES_NAME
-        for path in folder.iterdir() if folder.is_dir() else ():
+        with reading(folder):
+            paths = list(folder.iterdir()) if folder.is_dir() else []
+        for path in paths:
             hidden = path.name.startswith((TEMPORARY_PREFIX, "."))
             if path.is_dir() and not hidden and path.name not in self._entries:
                 self._read_entry(path)

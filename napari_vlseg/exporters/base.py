@@ -45,7 +45,8 @@ class ExportItem:
     unit: str = ""
 
     def __post_init__(self) -> None:
-        if self.labels.ndim != 2 or self.image.shape[:2] != self.labels.shape:
+        fits = self.image.ndim in (2, 3) and self.image.shape[:2] == self.labels.shape
+        if self.labels.ndim != 2 or not fits:
             raise ExportError(
                 f"The labels of “{self.name}” have shape {self.labels.shape} and its image "
                 f"{self.image.shape}: give one label for each pixel."
