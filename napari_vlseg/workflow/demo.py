@@ -20,7 +20,7 @@ from napari_vlseg.models.base import DenseSegmenter
 from napari_vlseg.ome import write_labels
 from napari_vlseg.prompts import PromptTable, ReferencePrompt
 from napari_vlseg.proposals import Proposals
-from napari_vlseg.samples import load_sample
+from napari_vlseg.samples import load_sample, sample_names
 from napari_vlseg.workflow.cache import EmbeddingCache
 from napari_vlseg.workflow.evaluation import ImageScore, score_labels
 from napari_vlseg.workflow.export import export_project
@@ -42,7 +42,8 @@ class DemoResult:
     Attributes
     ----------
     folder : pathlib.Path
-        Holds ``project``, ``coco``, ``labels.tif``, ``overlay.png`` and ``summary.json``.
+        Holds ``project``, ``coco``, ``labels.tif``, ``overlay.png``, ``summary.json``, and all
+        samples as files to play with: ``images`` and, by the same names, ``truth``.
     project, coco, labels, overlay : pathlib.Path
     model : str
         Name and revision.
@@ -137,6 +138,7 @@ def demo(folder: Path, model: DenseSegmenter | None = None) -> Work[DemoResult]:
             len(correction.removed),
         )
         _write_pictures(temporary, plane, by_text, correction)
+        _write_samples(temporary)
         atomic_write_text(temporary / "summary.json", json.dumps(result.to_dict(), indent=2))
     yield Progress("demo", _STEPS, _STEPS)
     return result
@@ -194,3 +196,12 @@ def _write_pictures(
     redrawn = dict.fromkeys(correction.redrawn, CORRECTED)
     corrected = draw_outlines(plane, correction.labels, redrawn, zoom=_OVERLAY_ZOOM)
     Image.fromarray(np.hstack([proposed, corrected])).save(folder / "overlay.png")
+
+
+def _write_samples(folder: Path) -> None:
+    for kind in ("images", "truth"):
+        (folder / kind).mkdir()
+    for name in sample_names():
+        image, truth = load_sample(name)
+        Image.fromarray(image).save(folder / "images" / f"{name}.png")
+        Image.fromarray(truth.astype(np.uint16)).save(folder / "truth" / f"{name}.png")
