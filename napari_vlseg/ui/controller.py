@@ -1,0 +1,371 @@
+"""The session: decides everything that the dock widget shows and does. No Qt in here.
+
+Views call its methods and listen to its signals; long work goes through a `Runner`. An
+answer is used only if the question is still the one that was asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from napari.components import ViewerModel
+from napari.layers import Image, Labels
+from psygnal import Signal
+
+from napari_vlseg.errors import VlsegError
+from napari_vlseg.events import Event, Notice, Progress
+from napari_vlseg.images import plane_shape
+from napari_vlseg.ui.image_choice import ImageChoice
+from napari_vlseg.ui.jobs import (
+    LoadedModel,
+    ModelLoader,
+    ModelSettings,
+    Target,
+    load_by_registry,
+    segment_job,
+)
+from napari_vlseg.ui.layers import Key, image_array, plane_key
+from napari_vlseg.ui.planes import Composition, PlaneRecord, Policy
+from napari_vlseg.ui.progress import Clock, ProgressState
+from napari_vlseg.ui.project_desk import ProjectDesk
+from napari_vlseg.ui.prompt_editor import PromptEditor, Question, question
+from napari_vlseg.ui.references import ReferenceTaker
+from napari_vlseg.ui.relabel import Relabeller, found
+from napari_vlseg.ui.results import Place, Results
+from napari_vlseg.ui.runner import Handlers, Runner
+from napari_vlseg.workflow.cache import EmbeddingCache
+from napari_vlseg.workflow.propose import vocabulary_notices
+
+MODEL_LANE = "model"
+
+
+@dataclass(frozen=True, eq=False)
+class Asked:
+    """A request on its way: what it is about, and what its answer is compared with."""
+
+    place: Place
+    data: Any
+    draft: PlaneRecord
+    question: Question
+
+
+class Controller:
+    """One session; one per dock widget.
+
+    Parameters
+    ----------
+    viewer : napari.components.ViewerModel
+    runner : Runner
+        Has long work done; `napari_vlseg.ui.workers.ThreadRunner` in the window.
+    load : callable
+        Loads a model, see `napari_vlseg.ui.jobs.load_by_registry`.
+    """
+
+    busy_changed = Signal(bool)
+    progress_changed = Signal(ProgressState)
+    facts_changed = Signal()
+    activity_changed = Signal(str)
+    message = Signal(str, str)
+    warnings_changed = Signal()
+    labels_touched = Signal()
+
+    def __init__(
+        self, viewer: ViewerModel, runner: Runner, load: ModelLoader = load_by_registry
+    ) -> None:
+        self.viewer = viewer
+        self.runner = runner
+        self.images = ImageChoice(viewer)
+        self.prompts = PromptEditor()
+        self.results = Results(viewer)
+        self.models = LoadedModel(load)
+        self.settings = ModelSettings()
+        self.policy: Policy = "keep"
+        self.activity = ""
+        self.warnings: dict[str, str] = {}
+        self.edits = 0
+        self.unsaved = False
+        self.relabel = Relabeller(self)
+        self.references = ReferenceTaker(self)
+        self.desk = ProjectDesk(self)
+        self._cache = EmbeddingCache()
+        self._clock = Clock()
+        self._asked: Asked | None = None
+        self._watched: set[Labels] = set()
+        self.prompts.changed.connect(self._on_prompts)
+        self.images.changed.connect(self._on_image)
+        viewer.layers.events.removed.connect(self._on_removed)
+
+    # ---- what views may ask
+
+    @property
+    def busy(self) -> bool:
+        """Whether a segmentation runs."""
+        return self.runner.busy(MODEL_LANE)
+
+    @property
+    def labels(self) -> Labels | None:
+        """The labels layer of the image in use."""
+        image = self.images.layer
+        return None if image is None else self.results.target(image)
+
+    @property
+    def n_objects(self) -> int:
+        """Objects on the labels layer of the image in use."""
+        return 0 if self.labels is None else len(self.results.objects(self.labels))
+
+    @property
+    def record(self) -> PlaneRecord | None:
+        """What is known about the plane in view."""
+        image = self.images.layer
+        return None if image is None else self.results.record(image, self.key(image))
+
+    def key(self, image: Image) -> Key:
+        """Where the plane in view lies in the labels array of an image."""
+        return plane_key(image, self.images.view(image), self.images.index(image))
+
+    def place(self, image: Image) -> Place:
+        """Where a result for the plane in view goes."""
+        return Place(
+            image,
+            self.images.view(image),
+            self.key(image),
+            self.results.target(image),
+            self.policy,
+        )
+
+    def facts(self) -> str:
+        """Model, device and what there is, on one line."""
+        model = self.models.peek(self.settings)
+        parts = [
+            self.settings.name.rstrip("/").rsplit("/", 1)[-1],
+            model.info.device if model is not None else f"device: {self.settings.device}",
+        ]
+        if self.labels is not None:
+            n = self.n_objects
+            parts.append(f"{n} object{'' if n == 1 else 's'}")
+            parts.append("not saved" if self.unsaved else "saved")
+        return " · ".join(parts)
+
+    # ---- what views may do
+
+    def segment(self) -> None:
+        """Segment the plane in view, in the background."""
+        if self.busy:
+            return
+        with self.told():
+            image = self.images.require()
+            prompts = self.prompts.table
+            prompts.active  # noqa: B018 - raises for an empty question
+            asked = self._ask(image)
+            snapshot = self.images.snapshot(image)
+            target = Target(asked.draft, self.policy, self.results.floor(image, asked.place.key))
+            work = segment_job(
+                self.models,
+                self.settings,
+                snapshot,
+                prompts,
+                self.relabel.postprocess,
+                self._cache,
+                target,
+            )
+            self._asked = asked
+            self.say("starting …")
+            self.runner.start(MODEL_LANE, work, self._handlers(asked))
+            self.busy_changed.emit(self.busy)
+
+    def cancel(self) -> None:
+        """Stop the segmentation at its next event."""
+        if self.busy:
+            self.say("cancelling …")
+            self.runner.cancel(MODEL_LANE)
+
+    def set_settings(self, settings: ModelSettings) -> None:
+        """Choose a model, or how it runs; takes effect with the next Segment."""
+        self.settings = settings
+        self._check_words()
+        self.facts_changed.emit()
+
+    def choose_model(self, name: str) -> None:
+        """Use another model with the same settings; its working scale is its own."""
+        if name != self.settings.name:
+            self.set_settings(replace(self.settings, name=name, working_scale=None))
+
+    def save_prompts(self, path: Path) -> None:
+        """Write the prompt table to a JSON file."""
+        with self.told():
+            self.prompts.save(path)
+            self.say(f"prompts saved to {path}")
+
+    def load_prompts(self, path: Path) -> None:
+        """Read the prompt table from a JSON file."""
+        with self.told():
+            self.prompts.load(path)
+            self.say(f"prompts loaded from {path}")
+
+    def set_policy(self, policy: Policy) -> None:
+        """Choose what becomes of labels that are there already."""
+        self.policy = policy
+
+    def set_target(self, layer: Labels | None) -> None:
+        """Choose the labels layer for the image in use; None is a new one."""
+        with self.told():
+            self.results.set_target(self.images.require(), layer)
+            if layer is not None:
+                self.watch(layer)
+            self.facts_changed.emit()
+
+    def look_at_edits(self) -> None:
+        """Take notice of what a person drew since the last look."""
+        edited = [layer for layer in self._watched if self.results.reconcile(layer)]
+        if edited:
+            self.mark_unsaved()
+
+    def mark_unsaved(self) -> None:
+        """Note that there is something that no project holds yet."""
+        self.edits += 1
+        self.unsaved = True
+        self.facts_changed.emit()
+
+    def mark_saved(self) -> None:
+        """Note that the project holds everything."""
+        self.unsaved = False
+        self.facts_changed.emit()
+
+    def say(self, activity: str) -> None:
+        """Show what is going on in the status line."""
+        self.activity = activity
+        self.activity_changed.emit(activity)
+
+    @contextmanager
+    def told(self) -> Iterator[None]:
+        """Turn a `VlsegError` of the block into a message to the person."""
+        try:
+            yield
+        except VlsegError as error:
+            self.tell(str(error), "error")
+
+    def tell(self, text: str, severity: str) -> None:
+        """Tell the person something: "error", "warning" or "info"."""
+        self.say(text)
+        self.message.emit(text, severity)
+
+    def watch(self, layer: Labels) -> None:
+        """Listen to a person's edits of a labels layer."""
+        if layer not in self._watched:
+            self._watched.add(layer)
+            layer.events.set_data.connect(self._on_labels)
+            layer.events.paint.connect(self._on_labels)
+
+    def close(self) -> None:
+        """Stop all work and let go of the viewer."""
+        self.runner.close()
+        self.results.end_preview()
+        self.images.close()
+        self.viewer.layers.events.removed.disconnect(self._on_removed)
+        for layer in self._watched:
+            layer.events.set_data.disconnect(self._on_labels)
+            layer.events.paint.disconnect(self._on_labels)
+        self._watched.clear()
+        self._asked = None
+
+    # ---- a segmentation on its way
+
+    def _ask(self, image: Image) -> Asked:
+        place = self.place(image)
+        shape = plane_shape(image_array(image), place.view)
+        draft = self.results.draft(image, place.key, shape)
+        draft.shown = None
+        return Asked(place, image.data, draft, question(self.prompts.table))
+
+    def _handlers(self, asked: Asked) -> Handlers:
+        return Handlers(
+            event=self._on_event,
+            done=lambda made: self._on_segmented(asked, made),
+            failed=self._on_failed,
+            cancelled=lambda: self._end("cancelled"),
+        )
+
+    def _on_event(self, event: Event) -> None:
+        if isinstance(event, Progress):
+            state = self._clock.update(event)
+            self.progress_changed.emit(state)
+            self.say(state.text)
+        elif isinstance(event, Notice):
+            self.tell(event.message, "warning")
+
+    def _on_segmented(self, asked: Asked, made: Composition) -> None:
+        stale = self._why_stale(asked)
+        if stale:
+            self._end(stale)
+            return
+        with self.told():
+            layer = self.results.write(asked.place, asked.draft, made)
+            self.watch(layer)
+            self.mark_unsaved()
+            self._end(found(made.proposals))
+            self.relabel.settle_if_changed()
+            return
+        self._end(self.activity)
+
+    def _why_stale(self, asked: Asked) -> str:
+        """Why an answer can't be used any more, or nothing."""
+        if asked is not self._asked or question(self.prompts.table) != asked.question:
+            return "the prompt changed, so the result was dropped: press Segment again"
+        if asked.place.image not in self.viewer.layers:
+            return "the image was removed, so the result was dropped"
+        if asked.place.image.data is not asked.data or (
+            self.images.view(asked.place.image) != asked.place.view
+        ):
+            return "the image changed, so the result was dropped: press Segment again"
+        return ""
+
+    def _on_failed(self, text: str) -> None:
+        self._end(text)
+        self.message.emit(text, "error")
+
+    def _end(self, activity: str) -> None:
+        self._asked = None
+        self.say(activity)
+        self._check_words()
+        self.busy_changed.emit(self.busy)
+        self.facts_changed.emit()
+
+    # ---- what happens around
+
+    def _on_prompts(self, table: Any) -> None:
+        asked = self._asked
+        if asked is not None and self.busy and question(table) != asked.question:
+            self.say("the prompt changed, so this run is stopped: press Segment again")
+            self.runner.cancel(MODEL_LANE)
+        self._check_words()
+        self.relabel.settle_if_changed()
+        if self.labels is not None:
+            self.mark_unsaved()
+
+    def _on_image(self) -> None:
+        self.facts_changed.emit()
+
+    def _on_removed(self, event: Any) -> None:
+        asked = self._asked
+        if asked is not None and event.value is asked.place.image:
+            self.runner.cancel(MODEL_LANE)
+        if event.value in self._watched:
+            self._watched.discard(event.value)
+        self.facts_changed.emit()
+
+    def _on_labels(self, event: Any) -> None:
+        self.labels_touched.emit()
+
+    def _check_words(self) -> None:
+        """Find the words of each row that the loaded model never saw."""
+        model = self.models.peek(self.settings)
+        rows = () if model is None else self.prompts.table.rows
+        found = {row.name: " ".join(vocabulary_notices(model, (row,))) for row in rows}
+        warnings = {name: text for name, text in found.items() if text}
+        if warnings != self.warnings:
+            self.warnings = warnings
+            self.warnings_changed.emit()

@@ -1,0 +1,140 @@
+"""The dock widget: composes the views; `wiring` ties them to the controller."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import napari
+from qtpy.QtCore import QEvent, QTimer
+from qtpy.QtWidgets import QTabWidget, QVBoxLayout, QWidget
+
+from napari_vlseg.exporters import formats
+from napari_vlseg.models.registry import specs
+from napari_vlseg.ui.controller import Controller
+from napari_vlseg.ui.jobs import ModelLoader, load_by_registry
+from napari_vlseg.ui.keys import key_texts, register_keys
+from napari_vlseg.ui.views.header import ImageHeader, ModelHeader
+from napari_vlseg.ui.views.parts import column
+from napari_vlseg.ui.views.popups import ChannelsPopup, KeysPopup, SettingsPopup
+from napari_vlseg.ui.views.project_tab import ProjectTab
+from napari_vlseg.ui.views.prompt_table import PromptTableView
+from napari_vlseg.ui.views.result_box import ResultBox
+from napari_vlseg.ui.views.run_box import RunBox
+from napari_vlseg.ui.views.status import StatusLine
+from napari_vlseg.ui.wiring import wire
+from napari_vlseg.ui.workers import ThreadRunner
+
+_LOOK_MS = 120
+_AUTOSAVE_MS = 3000
+_NUDGE = 0.05
+
+
+class VlsegWidget(QWidget):
+    """Prompt, correct and save, beside the canvas.
+
+    Parameters
+    ----------
+    napari_viewer : napari.viewer.Viewer
+    load : callable
+        Loads a model, see `napari_vlseg.ui.jobs.load_by_registry`.
+    """
+
+    def __init__(
+        self, napari_viewer: napari.viewer.Viewer, load: ModelLoader = load_by_registry
+    ) -> None:
+        super().__init__()
+        self.runner = ThreadRunner(self)
+        self.controller = Controller(napari_viewer, self.runner, load)
+        self.image = ImageHeader()
+        self.model = ModelHeader(specs())
+        self.table = PromptTableView()
+        self.result = ResultBox()
+        self.run = RunBox()
+        self.project = ProjectTab(formats())
+        self.status = StatusLine()
+        self.settings = SettingsPopup(self)
+        self.channels = ChannelsPopup(self)
+        self.keys = KeysPopup(self, key_texts())
+        self.tabs = QTabWidget()
+        self.look_timer = self._timer(_LOOK_MS, self.controller.look_at_edits)
+        self.autosave_timer = self._timer(_AUTOSAVE_MS, self.controller.desk.autosave)
+        self._lay_out()
+        wire(self)
+        self._unbind = register_keys(napari_viewer, self, self._actions())
+        self._closed = False
+        controller = self.controller
+        self.destroyed.connect(lambda *_: controller.close())
+
+    def event(self, event: QEvent) -> bool:
+        """Let go of the viewer when napari takes the widget out of its dock."""
+        if event.type() == QEvent.Type.ParentChange and self.parent() is None:
+            self.shut_down()
+        return super().event(event)
+
+    def shut_down(self) -> None:
+        """Save where a project is open, stop all work and listen no more."""
+        if self._closed:
+            return
+        self._closed = True
+        self.look_timer.stop()
+        self.autosave_timer.stop()
+        self.controller.look_at_edits()
+        self.controller.desk.save_now()
+        self.controller.close()
+        self._unbind()
+
+    def _lay_out(self) -> None:
+        prompt = QWidget()
+        inside = column(prompt)
+        inside.addWidget(self.table, 1)
+        inside.addWidget(self.result)
+        inside.addWidget(self.run)
+        self.tabs.addTab(prompt, "Prompt")
+        self.tabs.setTabToolTip(0, "What to find, and the labels that are found")
+        self.tabs.addTab(self.project, "Project")
+        self.tabs.setTabToolTip(1, "Save the work and export training sets")
+        layout: QVBoxLayout = column(self)
+        layout.addWidget(self.image)
+        layout.addWidget(self.model)
+        layout.addWidget(self.tabs, 1)
+        layout.addWidget(self.status)
+        self.setMinimumWidth(300)
+
+    def _timer(self, milliseconds: int, timeout: Callable[[], None]) -> QTimer:
+        timer = QTimer(self)
+        timer.setSingleShot(True)
+        timer.setInterval(milliseconds)
+        timer.timeout.connect(timeout)
+        return timer
+
+    def _actions(self) -> dict[str, Callable[[], object]]:
+        controller, prompts, table = self.controller, self.controller.prompts, self.table
+        return {
+            "segment": self.segment,
+            "cancel": controller.cancel,
+            "add_class": prompts.add_row,
+            "remove_class": lambda: prompts.remove_row(table.current),
+            "move_up": lambda: prompts.move_row(table.current, -1),
+            "move_down": lambda: prompts.move_row(table.current, 1),
+            "add_reference": lambda: controller.references.from_selection(table.current),
+            "toggle_visible": lambda: prompts.toggle_visible(table.current),
+            "lower": lambda: table.rows[table.current].nudge_threshold(-_NUDGE),
+            "raise": lambda: table.rows[table.current].nudge_threshold(_NUDGE),
+            "heatmap": lambda: controller.relabel.heatmap(table.current),
+            "toggle_mode": controller.relabel.toggle_mode,
+            "details": self.result.details.toggle,
+            "save": controller.desk.save,
+            "open": self.project.ask_open,
+            "export": self.project.report_export,
+            "keys": lambda: self.keys.show_below(self.status.help),
+        }
+
+    def segment(self) -> None:
+        """Segment with what is typed, finished or not."""
+        self.table.commit()
+        self.controller.segment()
+
+    def open_project(self, folder: Path) -> None:
+        """Open a project and show its tab."""
+        self.controller.desk.open(folder)

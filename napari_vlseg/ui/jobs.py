@@ -1,0 +1,157 @@
+"""What the window has done beside it: generators that touch neither layers nor Qt."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from napari_vlseg.events import Progress, Work
+from napari_vlseg.images import extract_plane
+from napari_vlseg.models.base import DenseSegmenter
+from napari_vlseg.models.registry import DEFAULT_MODEL, load_steps
+from napari_vlseg.prompts import PromptTable, ReferencePrompt
+from napari_vlseg.proposals import PostProcess, Proposals
+from napari_vlseg.ui.image_choice import Snapshot
+from napari_vlseg.ui.planes import Composition, PlaneRecord, Policy, compose
+from napari_vlseg.workflow.cache import EmbeddingCache
+from napari_vlseg.workflow.propose import propose, rethreshold
+
+
+@dataclass(frozen=True)
+class ModelSettings:
+    """Which model to run, and how.
+
+    Attributes
+    ----------
+    name : str
+        A registered name, or a folder.
+    device, precision : str
+        See `napari_vlseg.models.registry.load`.
+    working_scale : float or None
+        Image pixels per model pixel; None lets the model choose.
+    offline : bool or None
+        True never uses the network; None follows the environment.
+    """
+
+    name: str = DEFAULT_MODEL
+    device: str = "auto"
+    precision: str = "auto"
+    working_scale: float | None = None
+    offline: bool | None = None
+
+    @property
+    def load_key(self) -> tuple[str, str, str]:
+        """Settings with equal keys run the same loaded model."""
+        return self.name, self.device, self.precision
+
+
+ModelLoader = Callable[[ModelSettings], Work[DenseSegmenter]]
+
+
+def load_by_registry(settings: ModelSettings) -> Work[DenseSegmenter]:
+    """Load a model through the registry."""
+    yield Progress("loading the model", 0, 0)
+    return (
+        yield from load_steps(
+            settings.name,
+            device=settings.device,
+            precision=settings.precision,
+            offline=settings.offline,
+        )
+    )
+
+
+class LoadedModel:
+    """Keeps the last model, so that it is loaded once."""
+
+    def __init__(self, load: ModelLoader) -> None:
+        self._load = load
+        self._kept: tuple[tuple[str, str, str], DenseSegmenter] | None = None
+
+    def peek(self, settings: ModelSettings) -> DenseSegmenter | None:
+        """The model, if it is loaded."""
+        if self._kept is not None and self._kept[0] == settings.load_key:
+            return self._kept[1]
+        return None
+
+    def get(self, settings: ModelSettings) -> Work[DenseSegmenter]:
+        """The model, loaded where it has to be."""
+        model = self.peek(settings)
+        if model is None:
+            model = yield from self._load(settings)
+            self._kept = (settings.load_key, model)
+        return model
+
+
+@dataclass(frozen=True, eq=False)
+class Target:
+    """The plane that a result goes to, as it was when the job began.
+
+    Attributes
+    ----------
+    draft : PlaneRecord
+    policy : {"keep", "replace", "add"}
+    floor : int
+        See `napari_vlseg.ui.planes.compose`.
+    """
+
+    draft: PlaneRecord
+    policy: Policy
+    floor: int
+
+    def compose(self, proposals: Proposals) -> Composition:
+        """Put proposals on the plane."""
+        return compose(self.draft, proposals, self.policy, self.floor)
+
+
+def segment_job(
+    models: LoadedModel,
+    settings: ModelSettings,
+    snapshot: Snapshot,
+    prompts: PromptTable,
+    postprocess: PostProcess,
+    cache: EmbeddingCache,
+    target: Target,
+) -> Work[Composition]:
+    """Load the model, segment a plane and put the result on the labels that are there."""
+    model = yield from models.get(settings)
+    plane = extract_plane(snapshot.data, snapshot.index, snapshot.view)
+    proposals = yield from propose(
+        model,
+        plane,
+        prompts,
+        postprocess=postprocess,
+        working_scale=settings.working_scale,
+        cache=cache,
+    )
+    yield Progress("drawing labels", 0, 0)
+    return target.compose(proposals)
+
+
+def settle_job(
+    proposals: Proposals,
+    thresholds: Mapping[str, float],
+    shown: tuple[str, ...],
+    postprocess: PostProcess,
+    target: Target,
+) -> Work[Composition]:
+    """Make labels anew from the kept probabilities; classes not in `shown` get none."""
+    yield Progress("drawing labels", 0, 0)
+    hidden = [index for index, name in enumerate(proposals.classes) if name not in shown]
+    seen = proposals
+    if hidden:
+        probabilities = proposals.probabilities.copy()
+        probabilities[hidden] = -1  # below every threshold
+        seen = replace(proposals, probabilities=probabilities)
+    made = rethreshold(seen, thresholds, postprocess)
+    yield Progress("drawing labels", 0, 0)
+    return target.compose(replace(made, probabilities=proposals.probabilities))
+
+
+def reference_job(snapshot: Snapshot, mask: np.ndarray, source: str) -> Work[ReferencePrompt]:
+    """Cut a reference out of a plane."""
+    yield Progress("taking the reference", 0, 0)
+    plane = extract_plane(snapshot.data, snapshot.index, snapshot.view)
+    return ReferencePrompt.from_region(plane, mask, source)

@@ -1,0 +1,156 @@
+"""Projects from the window: what is saved and what comes back, as jobs without layers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from napari_vlseg.corrections.store import ImageEntry, Project
+from napari_vlseg.errors import VlsegError
+from napari_vlseg.events import Notice, Progress, Work
+from napari_vlseg.images import SourceImage, pixels_sha256, read_image
+from napari_vlseg.prompts import PromptTable
+from napari_vlseg.proposals import Proposals
+
+
+@dataclass(frozen=True, eq=False)
+class ImageToSave:
+    """One image with its labels, copied from the layers.
+
+    Attributes
+    ----------
+    name : str
+    data : array-like
+        The whole image.
+    axes : str
+        One letter for each dimension, empty if unknown.
+    path : Path or None
+        The file it was opened from.
+    pixel_size, unit, scale, translate
+        As in `napari_vlseg.corrections.store.Project.add_image`.
+    labels : numpy.ndarray
+    objects : pandas.DataFrame
+    proposals : sequence of (index, Proposals)
+        Those that no project holds yet.
+    """
+
+    name: str
+    data: Any
+    axes: str
+    path: Path | None
+    pixel_size: tuple[float, float] | None
+    unit: str
+    scale: tuple[float, ...]
+    translate: tuple[float, ...]
+    labels: np.ndarray
+    objects: pd.DataFrame
+    proposals: Sequence[tuple[tuple[int, ...], Proposals]]
+
+
+@dataclass(frozen=True, eq=False)
+class OpenedImage:
+    """One image of a project, ready to be shown.
+
+    Attributes
+    ----------
+    source : SourceImage
+    name : str
+    scale, translate : tuple of float or None
+    labels : numpy.ndarray or None
+    objects : pandas.DataFrame or None
+    proposals : dict of index to Proposals
+        The last ones of each plane that kept their probabilities.
+    """
+
+    source: SourceImage
+    name: str
+    scale: tuple[float, ...] | None
+    translate: tuple[float, ...] | None
+    labels: np.ndarray | None
+    objects: pd.DataFrame | None
+    proposals: dict[tuple[int, ...], Proposals]
+
+
+@dataclass(frozen=True, eq=False)
+class OpenedProject:
+    """A project with everything that the window shows of it."""
+
+    project: Project
+    images: tuple[OpenedImage, ...]
+    prompts: PromptTable
+
+
+def save_job(
+    project: Project, images: Sequence[ImageToSave], prompts: PromptTable
+) -> Work[Project]:
+    """Save prompts, images, proposals and corrected labels."""
+    for done, image in enumerate(images):
+        yield Progress("saving", done, len(images))
+        _save_image(project, image)
+    project.save_prompts(prompts)
+    yield Progress("saving", len(images), len(images))
+    return project
+
+
+def open_job(folder: Path) -> Work[OpenedProject]:
+    """Read a project; an image that can't be read is left out with a notice."""
+    project = Project.open(folder)
+    opened = []
+    for done, entry in enumerate(project.images):
+        yield Progress("opening", done, len(project.images))
+        try:
+            opened.append(_open_image(entry))
+        except VlsegError as error:
+            yield Notice(str(error))
+    return OpenedProject(project, tuple(opened), project.load_prompts())
+
+
+def _save_image(project: Project, image: ImageToSave) -> None:
+    data = np.asarray(image.data)
+    digest = pixels_sha256(data)
+    path = image.path if _reads_the_same(image.path, digest) else None
+    entry = project.add_image(
+        image.name,
+        source_path=path,
+        pixels_sha256=digest,
+        shape=data.shape,
+        dtype=data.dtype,
+        axes=image.axes,
+        pixel_size=image.pixel_size,
+        unit=image.unit,
+        scale=image.scale,
+        translate=image.translate,
+        embed=data if path is None else None,
+    )
+    for index, proposals in image.proposals:
+        entry.save_proposals(proposals, index=index, keep_probabilities=True)
+    entry.save_labels(image.labels, image.objects)
+
+
+def _reads_the_same(path: Path | None, digest: str) -> bool:
+    """Whether a file gives the layer's pixels, so that referring to it is enough."""
+    if path is None or not path.is_file():
+        return False
+    try:
+        return pixels_sha256(read_image(path).data) == digest
+    except VlsegError:
+        return False
+
+
+def _open_image(entry: ImageEntry) -> OpenedImage:
+    labels, objects = entry.load_labels() if entry.has_labels else (None, None)
+    last = {p.index: p for p in entry.proposals() if p.has_probabilities}
+    return OpenedImage(
+        entry.load_image(),
+        entry.name,
+        entry.scale,
+        entry.translate,
+        labels,
+        objects,
+        {index: stored.load() for index, stored in last.items()},
+    )

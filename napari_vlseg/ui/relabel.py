@@ -1,0 +1,169 @@
+"""New labels from kept probabilities: thresholds, clean-up, visibility and heatmaps.
+
+The model never runs here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from napari.layers import Image
+from psygnal import Signal
+
+from napari_vlseg.errors import PromptError
+from napari_vlseg.images import plane_shape
+from napari_vlseg.models.registry import specs
+from napari_vlseg.proposals import PostProcess, Proposals
+from napari_vlseg.ui.jobs import Target, settle_job
+from napari_vlseg.ui.layers import image_array, show_heatmap
+from napari_vlseg.ui.planes import Composition, PlaneRecord
+from napari_vlseg.ui.results import Place
+from napari_vlseg.ui.runner import Handlers
+from napari_vlseg.workflow.propose import preview
+
+if TYPE_CHECKING:
+    from napari_vlseg.ui.controller import Controller
+
+SETTLE_LANE = "settle"
+
+
+@dataclass(frozen=True)
+class Look:
+    """How probabilities are turned into labels."""
+
+    thresholds: tuple[tuple[str, float], ...]
+    shown: tuple[str, ...]
+    postprocess: PostProcess
+
+
+class Relabeller:
+    """The part of the controller that works on kept probabilities."""
+
+    postprocess_changed = Signal(PostProcess)
+
+    def __init__(self, controller: Controller) -> None:
+        self._controller = controller
+        self.postprocess = PostProcess()
+        self._defaults = {spec.name: spec.default_threshold for spec in specs()}
+
+    @property
+    def default_threshold(self) -> float:
+        """What "auto" stands for."""
+        settings = self._controller.settings
+        model = self._controller.models.peek(settings)
+        if model is not None:
+            return model.default_threshold
+        return self._defaults.get(settings.name, 0.5)
+
+    def set_postprocess(self, postprocess: PostProcess) -> None:
+        """Change the clean-up, and the labels in view with it."""
+        self.postprocess = postprocess
+        self.postprocess_changed.emit(postprocess)
+        self.settle_if_changed()
+
+    def toggle_mode(self) -> None:
+        """Change between instances and classes."""
+        other = "instances" if self.postprocess.mode == "semantic" else "semantic"
+        self.set_postprocess(replace(self.postprocess, mode=other))
+
+    def preview(self, name: str, threshold: float) -> None:
+        """Show quickly what a threshold would give, while a slider moves."""
+        controller = self._controller
+        image, record = controller.images.layer, controller.record
+        if image is None or record is None or record.proposals is None:
+            return
+        if name not in record.proposals.classes:
+            return
+        thresholds = {**dict(self._wanted(record.proposals).thresholds), name: threshold}
+        classes = preview(record.proposals, thresholds)
+        controller.results.preview(image, controller.key(image), classes)
+
+    def settle_if_changed(self) -> None:
+        """Make exact labels of the plane in view, if the table asks for other ones."""
+        controller = self._controller
+        image, record = controller.images.layer, controller.record
+        if image is None or record is None or record.proposals is None:
+            return
+        look = self._wanted(record.proposals)
+        shown = record.shown if record.shown is not None else record.proposals.classes
+        if look == Look(_thresholds(record.proposals), shown, record.proposals.postprocess):
+            controller.results.end_preview()
+            return
+        self._settle(image, record.proposals, look)
+
+    def heatmap(self, position: int) -> None:
+        """Show the probabilities of a class on the plane in view."""
+        controller = self._controller
+        with controller.told():
+            image = controller.images.require()
+            name = controller.prompts.table.rows[position].name
+            record = controller.record
+            proposals = None if record is None else record.proposals
+            if proposals is None or name not in proposals.classes:
+                raise PromptError(
+                    f"There are no probabilities of “{name}” on this plane yet: press Segment."
+                )
+            values = proposals.probabilities[proposals.classes.index(name)]
+            view, key = controller.images.view(image), controller.key(image)
+            show_heatmap(controller.viewer, image, view, key, values, name)
+
+    def _wanted(self, proposals: Proposals) -> Look:
+        rows = {row.name: row for row in self._controller.prompts.table.rows}
+        thresholds = []
+        for name, present in _thresholds(proposals):
+            row = rows.get(name)
+            if row is None:
+                thresholds.append((name, present))
+            elif row.threshold is None:
+                thresholds.append((name, self.default_threshold))
+            else:
+                thresholds.append((name, row.threshold))
+        shown = tuple(n for n in proposals.classes if n in rows and rows[n].visible)
+        return Look(tuple(thresholds), shown, self.postprocess)
+
+    def _settle(self, image: Image, proposals: Proposals, look: Look) -> None:
+        controller = self._controller
+        place = controller.place(image)
+        shape = plane_shape(image_array(image), place.view)
+        draft = controller.results.draft(image, place.key, shape)
+        draft.shown = look.shown
+        target = Target(draft, place.policy, controller.results.floor(image, place.key))
+        work = settle_job(proposals, dict(look.thresholds), look.shown, look.postprocess, target)
+
+        def done(made: Composition) -> None:
+            self._on_settled(place, proposals, draft, made)
+
+        handlers = Handlers(lambda event: None, done, self._on_failed, self._on_cancelled)
+        controller.runner.start(SETTLE_LANE, work, handlers)
+
+    def _on_settled(
+        self, place: Place, asked: Proposals, draft: PlaneRecord, made: Composition
+    ) -> None:
+        controller = self._controller
+        record = controller.results.record(place.image, place.key)
+        if record is None or record.proposals is not asked:
+            return
+        with controller.told():
+            controller.results.write(place, draft, made)
+            controller.mark_unsaved()
+            controller.say(found(made.proposals))
+
+    def _on_failed(self, text: str) -> None:
+        self._on_cancelled()
+        self._controller.tell(text, "error")
+
+    def _on_cancelled(self) -> None:
+        self._controller.results.end_preview()
+
+
+def found(proposals: Proposals) -> str:
+    """How much was found, and what to do if it is nothing."""
+    n = len(proposals.objects)
+    if n:
+        return f"found {n} object{'' if n == 1 else 's'}"
+    return "nothing found: lower the threshold, or try another word or a reference region"
+
+
+def _thresholds(proposals: Proposals) -> tuple[tuple[str, float], ...]:
+    return tuple(zip(proposals.classes, proposals.thresholds, strict=True))

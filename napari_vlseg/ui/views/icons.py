@@ -1,0 +1,107 @@
+"""Small icons, painted, so that no font or theme has to have them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from qtpy.QtCore import QPointF, QRectF, Qt
+from qtpy.QtGui import QColor, QIcon, QPainter, QPainterPath, QPen, QPixmap
+
+_SIDE = 64
+_COLOR = "#9aa5b1"  # readable on napari's dark and light themes
+
+Painting = Callable[[QPainter], None]
+
+
+def icon(name: str) -> QIcon:
+    """An icon: "eye", "eye_off", "cross", "plus", "dots", "gear", "channels", "help" or "heat"."""
+    pixmap = QPixmap(_SIDE, _SIDE)
+    pixmap.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(pixmap)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    pen = QPen(QColor(_COLOR), 6)
+    pen.setCapStyle(Qt.PenCapStyle.RoundCap)
+    painter.setPen(pen)
+    _PAINTINGS[name](painter)
+    painter.end()
+    return QIcon(pixmap)
+
+
+def swatch(color: str) -> QIcon:
+    """A square of one colour."""
+    pixmap = QPixmap(_SIDE, _SIDE)
+    pixmap.fill(QColor(color))
+    return QIcon(pixmap)
+
+
+def _eye(painter: QPainter) -> None:
+    path = QPainterPath(QPointF(6, 32))
+    path.quadTo(32, 2, 58, 32)
+    path.quadTo(32, 62, 6, 32)
+    painter.drawPath(path)
+    painter.setBrush(QColor(_COLOR))
+    painter.drawEllipse(QPointF(32, 32), 7, 7)
+
+
+def _eye_off(painter: QPainter) -> None:
+    painter.setOpacity(0.45)
+    _eye(painter)
+    painter.setOpacity(1)
+    painter.drawLine(QPointF(10, 54), QPointF(54, 10))
+
+
+def _cross(painter: QPainter) -> None:
+    painter.drawLine(QPointF(16, 16), QPointF(48, 48))
+    painter.drawLine(QPointF(48, 16), QPointF(16, 48))
+
+
+def _plus(painter: QPainter) -> None:
+    painter.drawLine(QPointF(32, 12), QPointF(32, 52))
+    painter.drawLine(QPointF(12, 32), QPointF(52, 32))
+
+
+def _dots(painter: QPainter) -> None:
+    painter.setBrush(QColor(_COLOR))
+    for row in (14, 32, 50):
+        painter.drawEllipse(QPointF(32, row), 3, 3)
+
+
+def _gear(painter: QPainter) -> None:
+    painter.drawEllipse(QPointF(32, 32), 14, 14)
+    painter.translate(32, 32)
+    for _ in range(8):
+        painter.drawLine(QPointF(0, 19), QPointF(0, 26))
+        painter.rotate(45)
+
+
+def _channels(painter: QPainter) -> None:
+    for number in range(3):
+        painter.drawRect(QRectF(8 + 10 * number, 28 - 10 * number, 28, 28))
+
+
+def _help(painter: QPainter) -> None:
+    font = painter.font()
+    font.setPixelSize(48)
+    font.setBold(True)
+    painter.setFont(font)
+    painter.drawText(QRectF(0, 0, _SIDE, _SIDE), Qt.AlignmentFlag.AlignCenter, "?")
+
+
+def _heat(painter: QPainter) -> None:
+    painter.setPen(Qt.PenStyle.NoPen)
+    for number, color in enumerate(("#3b0f70", "#b73779", "#fc8961", "#fcfdbf")):
+        painter.setBrush(QColor(color))
+        painter.drawEllipse(QPointF(32, 32), 30 - 8 * number, 30 - 8 * number)
+
+
+_PAINTINGS: dict[str, Painting] = {
+    "eye": _eye,
+    "eye_off": _eye_off,
+    "cross": _cross,
+    "plus": _plus,
+    "dots": _dots,
+    "gear": _gear,
+    "channels": _channels,
+    "help": _help,
+    "heat": _heat,
+}

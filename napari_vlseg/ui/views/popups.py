@@ -1,0 +1,177 @@
+"""Small windows: model settings, channels and keys."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from qtpy.QtCore import QSize, Signal
+from qtpy.QtGui import QColor
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QColorDialog,
+    QComboBox,
+    QDoubleSpinBox,
+    QFormLayout,
+    QGridLayout,
+    QLabel,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_vlseg.images import Channel, ImageView
+from napari_vlseg.ui.jobs import ModelSettings
+from napari_vlseg.ui.views.icons import swatch
+from napari_vlseg.ui.views.parts import Popup, hint
+
+DEVICES = ("auto", "cpu", "cuda", "mps")
+PRECISIONS = ("auto", "float32", "bfloat16", "float16")
+
+
+class SettingsPopup(Popup):
+    """Device, precision, working scale and offline mode."""
+
+    edited = Signal(object)
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._shown = ModelSettings()
+        self.device = _combo(DEVICES, "Where the model runs; auto takes a GPU where there is one")
+        self.precision = _combo(PRECISIONS, "Number format; auto takes bfloat16 on a GPU")
+        self.scale = QDoubleSpinBox()
+        self.scale.setRange(0, 64)
+        self.scale.setDecimals(2)
+        self.scale.setSingleStep(0.25)
+        self.scale.setSpecialValueText("auto")
+        self.scale.setToolTip(
+            "Image pixels per model pixel: smaller sees finer detail and takes longer"
+        )
+        self.offline = QCheckBox("never use the network")
+        self.offline.setToolTip("Models that are not on this computer are not downloaded")
+        form = QFormLayout(self)
+        form.addRow("Device", self.device)
+        form.addRow("Precision", self.precision)
+        form.addRow("Working scale", self.scale)
+        form.addRow("", self.offline)
+        for signal in (
+            self.device.activated,
+            self.precision.activated,
+            self.scale.valueChanged,
+            self.offline.clicked,
+        ):
+            signal.connect(lambda *_: self._report())
+
+    def show_settings(self, shown: ModelSettings) -> None:
+        """Show settings; nothing is reported."""
+        self._shown = shown
+        self.device.setCurrentText(shown.device)
+        self.precision.setCurrentText(shown.precision)
+        blocked = self.scale.blockSignals(True)
+        self.scale.setValue(shown.working_scale or 0)
+        self.scale.blockSignals(blocked)
+        self.offline.setChecked(bool(shown.offline))
+
+    def _report(self) -> None:
+        self._shown = replace(
+            self._shown,
+            device=self.device.currentText(),
+            precision=self.precision.currentText(),
+            working_scale=self.scale.value() or None,
+            offline=True if self.offline.isChecked() else None,
+        )
+        self.edited.emit(self._shown)
+
+
+class ChannelsPopup(Popup):
+    """Which axis holds channels, their colours, and the contrast."""
+
+    axis_chosen = Signal(object)
+    edited = Signal(object)
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._shown = ImageView()
+        self._limits: tuple[float, float] | None = None
+        self.axis = QComboBox()
+        self.axis.setToolTip("The axis that holds channels; the others are planes")
+        self.axis.activated.connect(lambda *_: self.axis_chosen.emit(self.axis.currentData()))
+        self.contrast = QComboBox()
+        self.contrast.addItems(["automatic (percentiles)", "contrast limits of the layer"])
+        self.contrast.setToolTip("Which values are black and white to the model")
+        self.contrast.activated.connect(lambda *_: self._report_contrast())
+        form = QFormLayout()
+        form.addRow("Channels", self.axis)
+        form.addRow("Contrast", self.contrast)
+        self._grid = QGridLayout()
+        layout = QVBoxLayout(self)
+        layout.addLayout(form)
+        layout.addLayout(self._grid)
+        layout.addWidget(hint("The model sees the channels that are on, added up in colour."))
+
+    def show_view(
+        self, shown: ImageView, shape: Sequence[int], limits: tuple[float, float] | None
+    ) -> None:
+        """Show how an image of a shape is looked at."""
+        self._shown, self._limits = shown, limits
+        self.axis.clear()
+        self.axis.addItem("RGB" if shown.rgb else "none", None)
+        if not shown.rgb and len(shape) > 2:
+            for axis, length in enumerate(shape):
+                self.axis.addItem(f"axis {axis} ({length})", axis)
+        self.axis.setCurrentIndex(max(self.axis.findData(shown.channel_axis), 0))
+        self.contrast.setCurrentIndex(0 if shown.contrast is None else 1)
+        count = 0 if shown.channel_axis is None else shape[shown.channel_axis]
+        self._show_channels(count)
+
+    def _show_channels(self, count: int) -> None:
+        while self._grid.count():
+            self._grid.takeAt(0).widget().deleteLater()
+        on = {channel.index: channel for channel in self._shown.channels}
+        for index in range(count):
+            channel = on.get(index, Channel(index))
+            box = QCheckBox(f"channel {index + 1}")
+            box.setToolTip("Whether the model sees this channel")
+            box.setChecked(index in on)
+            box.clicked.connect(lambda checked, c=channel: self._report_channel(c, checked))
+            color = QToolButton()
+            color.setIcon(swatch(channel.color))
+            color.setIconSize(QSize(14, 14))
+            color.setToolTip("Colour of this channel")
+            color.clicked.connect(lambda *_, c=channel: self._choose_color(c))
+            self._grid.addWidget(box, index, 0)
+            self._grid.addWidget(color, index, 1)
+
+    def _choose_color(self, channel: Channel) -> None:
+        chosen = QColorDialog.getColor(QColor(channel.color), self)
+        if chosen.isValid():
+            self._report_channel(replace(channel, color=chosen.name()), True)
+
+    def _report_channel(self, channel: Channel, on: bool) -> None:
+        others = [c for c in self._shown.channels if c.index != channel.index]
+        channels = sorted([*others, *([channel] if on else [])], key=lambda c: c.index)
+        self._shown = replace(self._shown, channels=tuple(channels))
+        self.edited.emit(self._shown)
+
+    def _report_contrast(self) -> None:
+        limits = self._limits if self.contrast.currentIndex() == 1 else None
+        self._shown = replace(self._shown, contrast=limits)
+        self.edited.emit(self._shown)
+
+
+class KeysPopup(Popup):
+    """Every key and what it does."""
+
+    def __init__(self, parent: QWidget, keys: Sequence[tuple[str, str]]) -> None:
+        super().__init__(parent)
+        grid = QGridLayout(self)
+        for number, (key, text) in enumerate(keys):
+            grid.addWidget(QLabel(f"<b>{key}</b>"), number, 0)
+            grid.addWidget(QLabel(text), number, 1)
+
+
+def _combo(items: Sequence[str], tip: str) -> QComboBox:
+    combo = QComboBox()
+    combo.addItems(list(items))
+    combo.setToolTip(tip)
+    return combo

@@ -1,0 +1,100 @@
+"""Where the work is kept, and what is exported from it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QCheckBox, QFileDialog, QGroupBox, QLineEdit, QWidget
+
+from napari_vlseg.ui.views.parts import column, hint, narrow_combo, push, row, tool
+
+
+class ProjectTab(QWidget):
+    """Create, open, save and export a project."""
+
+    create_wanted = Signal(str)
+    open_wanted = Signal(str)
+    save_wanted = Signal()
+    export_wanted = Signal(str, str, bool)
+
+    def __init__(self, formats: Sequence[str]) -> None:
+        super().__init__()
+        self._state = hint()
+        self.save = push(
+            "Save", "Save labels, proposals and prompts (Alt+Shift+S)", self.save_wanted.emit
+        )
+        project = QGroupBox("Project")
+        inside = column(project)
+        inside.addWidget(self._state)
+        inside.addLayout(
+            row(
+                push("New…", "Make a project in a new or empty folder", self.ask_create),
+                push("Open…", "Open a project as it was left (Alt+Shift+O)", self.ask_open),
+                self.save,
+            )
+        )
+        self.format = narrow_combo(
+            "tiff: pairs of images and masks · coco: COCO instances as JSON"
+        )
+        self.format.addItems(list(formats))
+        self.out = QLineEdit()
+        self.out.setPlaceholderText("folder to export to")
+        self.out.setToolTip("Folder that the data set is written to")
+        self.overwrite = QCheckBox("replace files that are there")
+        self.overwrite.setToolTip("Without this, an export never replaces a file")
+        self.export = push(
+            "Export", "Write a data set from what is saved (Alt+Shift+E)", self.report_export
+        )
+        export = QGroupBox("Export")
+        below = column(export)
+        below.addLayout(row(self.format, self.export))
+        below.addLayout(row(self.out, tool("dots", "Choose the folder", self._ask_out)))
+        below.addWidget(self.overwrite)
+        layout = column(self)
+        layout.addWidget(project)
+        layout.addWidget(export)
+        layout.addStretch(1)
+        self.show_project(None, 0, False)
+
+    def show_project(self, folder: Path | None, n_images: int, busy: bool) -> None:
+        """Show which project is in use."""
+        if folder is None:
+            self._state.setText(
+                "A project keeps images, proposals and corrected labels in one folder. "
+                "Make a new one, or open one."
+            )
+        else:
+            self._state.setText(f"{folder}\n{n_images} image{'s'[: n_images != 1]} saved")
+        self._state.setToolTip("" if folder is None else str(folder))
+        self.save.setEnabled(folder is not None and not busy)
+        self.export.setEnabled(folder is not None and not busy)
+        if folder is not None and not self.out.text():
+            self.out.setText(str(folder.parent / f"{folder.name}-export"))
+
+    def ask_create(self) -> None:
+        """Ask for a folder, and report it."""
+        folder = QFileDialog.getExistingDirectory(self, "New or empty folder for the project")
+        if folder:
+            self.create_wanted.emit(folder)
+
+    def ask_open(self) -> None:
+        """Ask for a project's folder, and report it."""
+        folder = QFileDialog.getExistingDirectory(self, "Folder of a project")
+        if folder:
+            self.open_wanted.emit(folder)
+
+    def report_export(self) -> None:
+        """Report that an export is wanted, once a folder is chosen."""
+        if not self.out.text().strip():
+            self._ask_out()
+        if self.out.text().strip():
+            self.export_wanted.emit(
+                self.format.currentText(), self.out.text().strip(), self.overwrite.isChecked()
+            )
+
+    def _ask_out(self) -> None:
+        folder = QFileDialog.getExistingDirectory(self, "Folder to export to")
+        if folder:
+            self.out.setText(folder)

@@ -1,0 +1,225 @@
+"""Which signal of which view calls what in the controller, and back."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari.utils.notifications import Notification, NotificationSeverity, notification_manager
+from qtpy.QtWidgets import QFileDialog, QMenu, QWidget
+
+from napari_vlseg.errors import ImageError
+from napari_vlseg.prompts import TEMPLATES
+from napari_vlseg.samples import sample_names
+from napari_vlseg.ui.layers import image_array
+from napari_vlseg.ui.opening import add_sample, open_images
+
+if TYPE_CHECKING:
+    from napari_vlseg.ui.dock_widget import VlsegWidget
+
+_SEVERITIES = {
+    "error": NotificationSeverity.ERROR,
+    "warning": NotificationSeverity.WARNING,
+    "info": NotificationSeverity.INFO,
+}
+
+
+def wire(widget: VlsegWidget) -> None:
+    """Tie all views of the dock widget to its controller, and show the first state."""
+    _wire_image(widget)
+    _wire_model(widget)
+    _wire_prompts(widget)
+    _wire_result(widget)
+    _wire_run(widget)
+    _wire_project(widget)
+
+
+def _wire_image(widget: VlsegWidget) -> None:
+    controller, view = widget.controller, widget.image
+    images, popup = controller.images, widget.channels
+
+    def show() -> None:
+        view.show_layers(images.layers, images.layer, images.scope())
+
+    def show_channels() -> None:
+        with controller.told():
+            layer = images.require()
+            limits = None if layer.rgb else tuple(float(v) for v in layer.contrast_limits)
+            popup.show_view(images.view(layer), image_array(layer).shape, limits)
+            popup.show_below(view.channels)
+
+    def edit(change: Any, value: Any) -> None:
+        with controller.told():
+            change(value)
+            layer = images.require()
+            limits = None if layer.rgb else tuple(float(v) for v in layer.contrast_limits)
+            popup.show_view(images.view(layer), image_array(layer).shape, limits)
+
+    def ask_open() -> None:
+        files, _ = QFileDialog.getOpenFileNames(view, "Open images")
+        with controller.told():
+            open_images(controller.viewer, map(Path, files))
+
+    def open_sample() -> None:
+        with controller.told():
+            names = sample_names()
+            if not names:
+                raise ImageError("This installation has no samples: open an image file.")
+            add_sample(controller.viewer, names[0])
+
+    images.changed.connect(show)
+    view.chosen.connect(images.choose)
+    view.channels_wanted.connect(show_channels)
+    view.open_wanted.connect(ask_open)
+    view.sample_wanted.connect(open_sample)
+    popup.axis_chosen.connect(partial(edit, images.set_channel_axis))
+    popup.edited.connect(partial(edit, images.set_view))
+    show()
+
+
+def _wire_model(widget: VlsegWidget) -> None:
+    controller, view, popup = widget.controller, widget.model, widget.settings
+
+    def choose(name: str) -> None:
+        if name:
+            controller.choose_model(name)
+        view.show_model(controller.settings.name)
+        _show_table(widget)
+
+    def show_settings() -> None:
+        popup.show_settings(controller.settings)
+        popup.show_below(view.settings)
+
+    view.chosen.connect(choose)
+    view.settings_wanted.connect(show_settings)
+    popup.edited.connect(controller.set_settings)
+    view.show_model(controller.settings.name)
+
+
+def _wire_prompts(widget: VlsegWidget) -> None:
+    controller, view = widget.controller, widget.table
+    prompts, relabel = controller.prompts, controller.relabel
+
+    def edit(position: int, field: str, value: Any) -> None:
+        with controller.told():
+            prompts.edit(position, **{field: value})
+        _show_table(widget)
+
+    def preview(position: int, threshold: float) -> None:
+        relabel.preview(prompts.table.rows[position].name, threshold)
+
+    def save() -> None:
+        path, _ = QFileDialog.getSaveFileName(view, "Save prompts", "prompts.json", "*.json")
+        if path:
+            controller.save_prompts(Path(path))
+
+    def load() -> None:
+        path, _ = QFileDialog.getOpenFileName(view, "Load prompts", "", "*.json")
+        if path:
+            controller.load_prompts(Path(path))
+
+    prompts.changed.connect(lambda _: _show_table(widget))
+    controller.warnings_changed.connect(lambda: _show_table(widget))
+    view.edited.connect(edit)
+    view.phrases_edited.connect(prompts.set_phrases)
+    view.threshold_moved.connect(preview)
+    view.reference_removed.connect(prompts.remove_reference)
+    view.reference_menu_wanted.connect(partial(_show_reference_menu, widget))
+    view.heatmap_wanted.connect(relabel.heatmap)
+    view.moved.connect(prompts.move_row)
+    view.removed.connect(prompts.remove_row)
+    view.added.connect(prompts.add_row)
+    view.save_wanted.connect(save)
+    view.load_wanted.connect(load)
+    _show_table(widget)
+
+
+def _show_table(widget: VlsegWidget) -> None:
+    controller = widget.controller
+    widget.table.show_table(
+        controller.prompts.table, controller.relabel.default_threshold, controller.warnings
+    )
+
+
+def _show_reference_menu(widget: VlsegWidget, position: int, button: QWidget) -> None:
+    """Where a reference is taken from: shapes or a label, on any image of the viewer."""
+    references = widget.controller.references
+    menu = QMenu(widget)
+    menu.addAction("Selected shapes, on the image in use", partial(references.from_shapes, position))
+    for image in references.images:
+        if image is not widget.controller.images.layer:
+            menu.addAction(
+                f"Selected shapes, on {image.name}",
+                partial(references.from_shapes, position, image),
+            )
+    menu.addSeparator()
+    menu.addAction("Selected label of the labels layer", partial(references.from_label, position))
+    menu.aboutToHide.connect(menu.deleteLater)
+    menu.popup(button.mapToGlobal(button.rect().bottomLeft()))
+
+
+def _wire_result(widget: VlsegWidget) -> None:
+    controller, view = widget.controller, widget.result
+
+    def show_targets() -> None:
+        image = controller.images.layer
+        if image is not None:
+            with controller.told():
+                layers = controller.results.candidates(image, controller.images.view(image))
+                view.show_targets(layers, controller.labels)
+
+    def choose_templates(name: str) -> None:
+        controller.prompts.set_templates(TEMPLATES[name])
+
+    view.edited.connect(controller.relabel.set_postprocess)
+    view.policy_chosen.connect(controller.set_policy)
+    view.target_chosen.connect(controller.set_target)
+    view.templates_chosen.connect(choose_templates)
+    controller.relabel.postprocess_changed.connect(view.show_postprocess)
+    controller.facts_changed.connect(show_targets)
+    view.show_postprocess(controller.relabel.postprocess)
+    show_targets()
+
+
+def _wire_run(widget: VlsegWidget) -> None:
+    controller = widget.controller
+
+    def show_facts() -> None:
+        widget.status.show_facts(controller.facts())
+        if controller.unsaved:
+            widget.autosave_timer.start()
+
+    def notify(text: str, severity: str) -> None:
+        notification_manager.dispatch(Notification(text, _SEVERITIES[severity]))
+
+    widget.run.segment_wanted.connect(widget.segment)
+    widget.run.cancel_wanted.connect(controller.cancel)
+    widget.status.keys_wanted.connect(lambda: widget.keys.show_below(widget.status.help))
+    controller.busy_changed.connect(widget.run.show_busy)
+    controller.progress_changed.connect(widget.run.show_progress)
+    controller.activity_changed.connect(widget.status.show_activity)
+    controller.facts_changed.connect(show_facts)
+    controller.message.connect(notify)
+    controller.labels_touched.connect(widget.look_timer.start)
+    show_facts()
+    widget.status.show_activity("type what to find, then press Segment")
+
+
+def _wire_project(widget: VlsegWidget) -> None:
+    view, desk = widget.project, widget.controller.desk
+
+    def show() -> None:
+        folder = None if desk.project is None else desk.project.folder
+        n_images = 0 if desk.project is None else len(desk.project.images)
+        view.show_project(folder, n_images, desk.busy)
+
+    def export(format_name: str, out: str, overwrite: bool) -> None:
+        desk.export(format_name, Path(out), overwrite)
+
+    desk.changed.connect(show)
+    view.create_wanted.connect(lambda folder: desk.create(Path(folder)))
+    view.open_wanted.connect(lambda folder: desk.open(Path(folder)))
+    view.save_wanted.connect(desk.save)
+    view.export_wanted.connect(export)
+    show()
