@@ -42,7 +42,7 @@ def connected_components(mask: np.ndarray) -> np.ndarray:
     return ndi.label(mask, _EIGHT_NEIGHBOURS, output=np.int32)[0]
 
 
-def split_touching(mask: np.ndarray, probability: np.ndarray) -> np.ndarray:
+def split_touching(mask: np.ndarray, probability: np.ndarray, smallest: int = 0) -> np.ndarray:
     """Number the objects of a mask; objects that touch get numbers of their own.
 
     Parameters
@@ -51,6 +51,8 @@ def split_touching(mask: np.ndarray, probability: np.ndarray) -> np.ndarray:
         Foreground.
     probability : numpy.ndarray, shape (H, W), float32 in [0, 1]
         A dip in it is taken as a sign of a border between objects.
+    smallest : int
+        Pixels of the smallest object: what is too small to be two of them stays whole.
 
     Returns
     -------
@@ -58,16 +60,16 @@ def split_touching(mask: np.ndarray, probability: np.ndarray) -> np.ndarray:
         0 is background; every pixel of `mask` is labelled.
     """
     components = connected_components(mask)
-    labels = np.zeros_like(components)
-    n_objects = 0
-    for number, window in enumerate(ndi.find_objects(components), start=1):
-        # One pixel of background around the component, so that it has a distance to it.
-        # An object that is cut by the image border is not taken to end there.
-        window = tuple(slice(max(s.start - 1, 0), s.stop + 1) for s in window)
-        component = components[window] == number
-        pieces = _split_component(component, probability[window])
-        labels[window][component] = pieces[component] + n_objects
-        n_objects += pieces.max()
+    divisible = np.bincount(components.ravel()) >= 2 * smallest
+    labels = components.copy()
+    n_objects = len(divisible) - 1
+    for number, window in _objects(components):
+        if not divisible[number]:
+            continue
+        around = _with_margin(window)
+        pieces = _split_component(components[around] == number, probability[around])
+        labels[around][pieces > 1] = pieces[pieces > 1] - 1 + n_objects
+        n_objects += pieces.max() - 1
     return labels
 
 
@@ -102,6 +104,17 @@ def _objects(labels: np.ndarray) -> Iterator[tuple[int, tuple[slice, slice]]]:
     for number, window in enumerate(ndi.find_objects(labels), start=1):
         if window is not None:
             yield number, window
+
+
+def _with_margin(window: tuple[slice, slice]) -> tuple[slice, slice]:
+    """A pixel of background around a component, so that it has a distance to it.
+
+    At the image border there is none: an object that is cut there is not taken to end there.
+    """
+    rows, cols = window
+    return slice(max(rows.start - 1, 0), rows.stop + 1), slice(
+        max(cols.start - 1, 0), cols.stop + 1
+    )
 
 
 def _split_component(component: np.ndarray, probability: np.ndarray) -> np.ndarray:

@@ -135,7 +135,7 @@ def label_objects(
     classes = assign_classes(smooth, thresholds)
     semantic = post.mode == "semantic"
     separate = not semantic and post.split == "watershed"
-    labels, class_of = _instances(smooth, classes, separate)
+    labels, class_of = _instances(smooth, classes, post.min_size if separate else None)
     labels = drop_small(labels, post.min_size)
     if post.fill_holes:
         labels = fill_holes(labels)
@@ -164,14 +164,20 @@ def _smoothed(probabilities: np.ndarray, sigma: float) -> np.ndarray:
 
 
 def _instances(
-    probabilities: np.ndarray, classes: np.ndarray, separate: bool
+    probabilities: np.ndarray, classes: np.ndarray, smallest: int | None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Objects of all classes in one image, and the class index of objects 1, 2, …"""
+    """Objects of all classes in one image, and the class index of objects 1, 2, …
+
+    `smallest` is that of `split_touching`; None leaves touching objects together.
+    """
     labels = np.zeros(classes.shape, np.int32)
     class_of: list[int] = []
     for index, probability in enumerate(probabilities):
         mask = classes == index + 1
-        objects = split_touching(mask, probability) if separate else connected_components(mask)
+        if smallest is None:
+            objects = connected_components(mask)
+        else:
+            objects = split_touching(mask, probability, smallest)
         labels[mask] = objects[mask] + len(class_of)
         class_of += [index] * int(objects.max(initial=0))
     return labels, np.array(class_of, np.int64)

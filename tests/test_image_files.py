@@ -79,6 +79,14 @@ def test_imagej_tiff_keeps_its_pixel_size(tmp_path: Path, unit: str, expected: s
     assert image.view == ImageView()
 
 
+def test_a_tiff_that_says_no_size_or_unit_has_none(tmp_path: Path, gray: np.ndarray) -> None:
+    tifffile.imwrite(tmp_path / "a.ome.tif", gray, metadata={"axes": "YX"})
+    tifffile.imwrite(tmp_path / "b.tif", gray, imagej=True, metadata={"unit": "pixel"})
+    for name in ("a.ome.tif", "b.tif"):
+        image = read_image(tmp_path / name)
+        assert (image.pixel_size, image.unit) == (None, "")
+
+
 def test_dots_per_inch_are_no_pixel_size(tmp_path: Path, gray: np.ndarray) -> None:
     tifffile.imwrite(tmp_path / "a.tif", gray, resolution=(72, 72), resolutionunit="INCH")
     assert read_image(tmp_path / "a.tif").pixel_size is None
@@ -166,6 +174,19 @@ def test_a_colour_picture_is_no_mask(tmp_path: Path, colors: np.ndarray) -> None
     Image.fromarray(colors).save(tmp_path / "m.png")
     with pytest.raises(ImageError, match="one plane"):
         read_mask(tmp_path / "m.png")
+
+
+def test_a_file_that_may_not_be_read_is_named(
+    tmp_path: Path, gray: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Image.fromarray(gray).save(tmp_path / "a.png")
+
+    def refuse(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(ImageError, match="Permission denied"):
+        read_image(tmp_path / "a.png")
 
 
 @pytest.mark.parametrize("read", [read_image, read_mask])

@@ -43,6 +43,13 @@ def test_two_touching_discs_are_two_objects(radius: float, distance: float) -> N
     np.testing.assert_array_equal(labels > 0, mask)
 
 
+def test_what_is_too_small_to_be_two_objects_stays_whole() -> None:
+    mask = canvas(disk((80, 90), 8.5), disk((80, 104), 8.5))
+    probability = mask.astype(np.float32)
+    assert split_touching(mask, probability, mask.sum() // 2).max() == 2
+    assert split_touching(mask, probability, mask.sum() // 2 + 1).max() == 1
+
+
 def test_a_small_disc_is_told_from_the_large_one_that_it_touches() -> None:
     mask = canvas(disk((80, 70), 30), disk((80, 109), 11))
     assert split_touching(mask, mask.astype(np.float32)).max() == 2
