@@ -261,6 +261,16 @@ def safe_name(name: str, *, longest: int = 80) -> str:
     return f"_{name}" if not name or _RESERVED.fullmatch(name) else name
 
 
+def remove_unfinished(folder: Path, *, error: type[VlsegError] = ProjectError) -> None:
+    """Delete what a killed program left in a folder; no other may be writing there now."""
+    with writing(folder, error):
+        for path in folder.glob(f"{TEMPORARY_PREFIX}*"):
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
+
+
 def flush_folder(folder: Path) -> None:
     """Wait until the names in a folder are on the disk, where the system can do that."""
     if not hasattr(os, "O_DIRECTORY"):  # Windows flushes names itself

@@ -265,6 +265,15 @@ def test_the_hash_is_that_of_the_bytes(tmp_path: Path) -> None:
     assert file_sha256(tmp_path / "a") == expected
 
 
+def test_what_a_killed_program_left_is_removed(tmp_path: Path) -> None:
+    (tmp_path / ".tmp-1.tif").write_text("x")
+    (tmp_path / ".tmp-2").mkdir()
+    (tmp_path / ".tmp-2" / "a").write_text("x")
+    (tmp_path / "tmp-3").write_text("x")
+    files.remove_unfinished(tmp_path)
+    assert names(tmp_path) == ["tmp-3"]
+
+
 @pytest.mark.parametrize(
     ("name", "expected"),
     [

@@ -12,7 +12,7 @@ from filelock import FileLock, Timeout
 
 from napari_vlseg.corrections.documents import damage_told, now
 from napari_vlseg.errors import ProjectError
-from napari_vlseg.files import append_line, file_sha256, read_lines, writing
+from napari_vlseg.files import append_line, file_sha256, read_lines, remove_unfinished, writing
 
 EVENTS_NAME = "events.jsonl"
 LOCK_NAME = ".lock"
@@ -36,10 +36,11 @@ class Journal:
         self.annotator = annotator
 
     @contextmanager
-    def locked(self) -> Iterator[None]:
+    def locked(self, folder: Path) -> Iterator[None]:
         """Hold the project for writing; other programs and threads wait.
 
-        Not re-entrant.
+        Not re-entrant. What a killed program left in `folder`, the one to write into, is
+        removed: holding the lock, nobody else is writing there.
 
         Raises
         ------
@@ -60,6 +61,7 @@ class Journal:
                     "try again when it has finished."
                 ) from failure
         try:
+            remove_unfinished(folder)
             yield
         finally:
             lock.release()

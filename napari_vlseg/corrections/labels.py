@@ -57,7 +57,7 @@ class LabelsFile:
         """Write labels and table; see `ImageEntry.save_labels`."""
         _check(record, labels)
         table = encode_table(objects)
-        with self._journal.locked():
+        with self._journal.locked(self._path.parent):
             current = file_sha256(self._path) if self.exists else None
             if current != self._known:
                 self._refuse_or_keep(record, current, force)

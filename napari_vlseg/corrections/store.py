@@ -240,7 +240,7 @@ class Project:
             "created": now(),
             "annotator": annotator,
         }
-        with project._journal.locked():
+        with project._journal.locked(folder):
             write_document(folder / PROJECT_NAME, "project", body)
             project._journal.record("create_project", folder / PROJECT_NAME)
         return project
@@ -331,7 +331,7 @@ class Project:
         name = name.encode("utf-8", "replace").decode("utf-8")
         if source_path is None and embed is None:
             raise ProjectError(f"The image “{name}” has no file: store its pixels in the project.")
-        with self._journal.locked():
+        with self._journal.locked(self.folder / IMAGES_NAME):
             self._discover()
             for entry in self.images:
                 if entry.name == name and entry.pixels_sha256 == pixels_sha256:
@@ -368,7 +368,7 @@ class Project:
             If the project can't be written.
         """
         path = self.folder / PROMPTS_NAME
-        with self._journal.locked():
+        with self._journal.locked(self.folder):
             if path.exists() and file_sha256(path) != self._known_prompts:
                 self._journal.record("keep_backup", keep_copy(path))
             atomic_write_text(path, table.to_json())

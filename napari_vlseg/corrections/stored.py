@@ -121,7 +121,7 @@ def save_proposals(
 ) -> str:
     """Write proposals under the next number; see `ImageEntry.save_proposals`."""
     objects = encode_table(proposals.objects)
-    with journal.locked():
+    with journal.locked(folder):
         folder.mkdir(exist_ok=True)
         number = _next_number(folder)
         labels = folder / f"{number}.tif"

@@ -251,6 +251,32 @@ def test_one_image_has_one_entry(project: Project, entry: ImageEntry, scene: Sce
     assert [image.id for image in project.images] == ["0001-discs", "0002-_discs", "0003-discs"]
 
 
+@given(name=st.text(st.characters(), max_size=30))
+def test_an_image_of_any_name_can_be_saved(
+    tmp_path_factory: pytest.TempPathFactory, name: str
+) -> None:
+    project = Project.create(tmp_path_factory.mktemp("project"))
+    pixels = np.zeros((3, 4), np.uint8)
+    entry = project.add_image(
+        name,
+        source_path=None,
+        pixels_sha256=pixels_sha256(pixels),
+        shape=pixels.shape,
+        dtype=pixels.dtype,
+        embed=pixels,
+    )
+    entry.save_labels(np.eye(3, 4, dtype=int), pd.DataFrame({"label": [1]}))
+    again = reopened(entry)
+    assert again.name == name.encode("utf-8", "replace").decode()
+    assert again.load_labels()[0].sum() == 3
+
+
+def test_an_image_file_whose_name_is_no_text_is_found(tmp_path: Path, scene: Scene) -> None:
+    project = Project.create(tmp_path / "project")
+    entry = file_entry(project, tmp_path / "data" / "field\udcff.tif", scene[0])
+    np.testing.assert_array_equal(reopened(entry).load_image().data, scene[0])
+
+
 def test_two_windows_add_images_side_by_side(project: Project, scene: Scene) -> None:
     other = Project.open(project.folder)
     for number, window in enumerate((project, other, project)):
