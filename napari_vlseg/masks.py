@@ -148,13 +148,16 @@ def label_objects(
 
 
 def _assign_band(probabilities: np.ndarray, limits: list[float], classes: np.ndarray) -> None:
-    """Fill `classes` for a band of rows; best probability so far, class by class."""
+    """Fill `classes` for a band of rows, class by class; a winner has the highest number so far.
+
+    Products and maxima instead of masked writes: those are several times slower.
+    """
     np.greater_equal(probabilities[0], limits[0], out=classes, casting="unsafe")
     best = probabilities[0] * classes if len(limits) > 1 else probabilities[0]
     for index in range(1, len(limits)):
         wins = (probabilities[index] >= limits[index]) & (probabilities[index] > best)
-        np.copyto(classes, index + 1, where=wins)
-        np.copyto(best, probabilities[index], where=wins)
+        np.maximum(classes, wins * classes.dtype.type(index + 1), out=classes)
+        np.maximum(best, probabilities[index] * wins, out=best)
 
 
 def _smoothed(probabilities: np.ndarray, sigma: float) -> np.ndarray:
