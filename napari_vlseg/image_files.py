@@ -69,9 +69,13 @@ def read_image(path: Path | str) -> SourceImage:
     """
     path = Path(path)
     if _is_tiff(path):
-        return _decode(path, _read_tiff)
-    data = _decode(path, lambda file: _pillow_pixels(file, palette_to_rgb=True))
-    return SourceImage(data, path.stem, ImageView(rgb=data.ndim == 3), path=path)
+        image = _decode(path, _read_tiff)
+    else:
+        data = _decode(path, lambda file: _pillow_pixels(file, palette_to_rgb=True))
+        image = SourceImage(data, path.stem, ImageView(rgb=data.ndim == 3), path=path)
+    if image.data.size == 0:
+        raise ImageError(f"“{path}” has no pixels: choose another image.")
+    return image
 
 
 def read_mask(path: Path | str) -> np.ndarray:
@@ -142,9 +146,10 @@ def _decode(path: Path, decode: Callable[[Path], T]) -> T:
     except UnidentifiedImageError as error:
         raise ImageError(f"“{path}” is not an image: give a TIFF, PNG or JPEG file.") from error
     except Exception as error:  # decoders of other libraries raise errors of all kinds
-        reason = str(error).split("\n")[0] or type(error).__name__
+        readable = isinstance(error, (OSError, ValueError, tifffile.TiffFileError))
+        reason = f" ({str(error).splitlines()[0]})" if readable and str(error) else ""
         raise ImageError(
-            f"“{path}” is damaged or of an unknown kind ({reason}): give a TIFF, PNG or JPEG file."
+            f"“{path}” is damaged or of an unknown kind{reason}: give a TIFF, PNG or JPEG file."
         ) from error
 
 

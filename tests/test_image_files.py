@@ -189,6 +189,15 @@ def test_a_file_that_may_not_be_read_is_named(
         read_image(tmp_path / "a.png")
 
 
+@pytest.mark.filterwarnings("ignore:.*zero-size")
+def test_a_file_without_pixels_is_named(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", np.zeros((0, 5), np.uint8))
+    with pytest.raises(ImageError, match="no pixels"):
+        read_image(tmp_path / "a.tif")
+    with pytest.raises(ImageError, match="not a mask"):
+        read_mask(tmp_path / "a.tif")
+
+
 @pytest.mark.parametrize("read", [read_image, read_mask])
 def test_files_that_are_no_image_are_named(
     tmp_path: Path, gray: np.ndarray, read: Callable
