@@ -7,20 +7,15 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from napari_vlseg import files
 from napari_vlseg.errors import ExportError, ProjectError
 from napari_vlseg.files import (
-    append_line,
     atomic_folder,
     atomic_path,
     atomic_write_bytes,
     atomic_write_text,
     file_sha256,
-    read_lines,
-    safe_name,
 )
 
 
@@ -186,76 +181,11 @@ def test_a_link_to_a_folder_is_followed(tmp_path: Path) -> None:
     assert names(tmp_path / "real") == ["second"]
 
 
-def test_lines_are_appended(tmp_path: Path) -> None:
-    path = tmp_path / "events.jsonl"
-    append_line(path, '{"a": "µ"}')
-    append_line(path, "{}")
-    assert read_lines(path) == (['{"a": "µ"}', "{}"], "")
-    with pytest.raises(ValueError, match="line break"):
-        append_line(path, "a\nb")
-    assert len(read_lines(path)[0]) == 2
-
-
-@given(
-    whole=st.lists(st.text(st.characters(exclude_characters="\r\n", codec="utf-8"), max_size=20)),
-    line=st.text(st.characters(codec="utf-8", exclude_characters="\r\n"), min_size=1, max_size=20),
-    cut=st.floats(0, 1, exclude_max=True),
-)
-def test_a_line_torn_anywhere_is_set_aside(
-    tmp_path_factory: pytest.TempPathFactory, whole: list[str], line: str, cut: float
-) -> None:
-    path = tmp_path_factory.mktemp("torn") / "events.jsonl"
-    for sound in whole:
-        append_line(path, sound)
-    record = line.encode()
-    torn = record[: int(cut * len(record))]
-    with path.open("ab") as stream:
-        stream.write(torn)
-    assert read_lines(path) == (whole, torn.decode(errors="replace"))
-    append_line(path, "next")
-    assert read_lines(path) == ([*whole, "next"], "")
-    aside = path.with_name("events.jsonl.torn")
-    assert (aside.read_bytes() if torn else b"\n") == torn + b"\n"
-
-
-def test_a_torn_line_longer_than_a_block_is_found(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(files, "_BLOCK", 4)
-    path = tmp_path / "events.jsonl"
-    path.write_bytes(b"first\nsecond\n" + b"x" * 30)
-    append_line(path, "third")
-    assert read_lines(path)[0] == ["first", "second", "third"]
-
-
-def test_a_disk_that_fills_up_within_a_line_is_told_and_mended(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = tmp_path / "events.jsonl"
-    append_line(path, "first")
-
-    def half(target: Path, data: bytes) -> None:
-        with target.open("ab") as stream:
-            stream.write(data[:3])
-        raise OSError(errno.ENOSPC, "full")
-
-    with monkeypatch.context() as patched:
-        patched.setattr(files, "_append", half)
-        with pytest.raises(ProjectError, match="disk is full"):
-            append_line(path, "second")
-    assert read_lines(path) == (["first"], "sec")
-    append_line(path, "second")
-    assert read_lines(path) == (["first", "second"], "")
-
-
-def test_reading_what_is_missing_or_damaged_is_told(tmp_path: Path) -> None:
+def test_reading_what_cannot_be_read_is_told(tmp_path: Path) -> None:
     with pytest.raises(ProjectError, match="is missing"):
-        read_lines(tmp_path / "no")
+        file_sha256(tmp_path / "no")
     with pytest.raises(ProjectError, match="can't be read"):
         file_sha256(tmp_path)
-    (tmp_path / "bad").write_bytes(b"\xff\xfe\n")
-    with pytest.raises(ProjectError, match="damaged"):
-        read_lines(tmp_path / "bad")
 
 
 def test_the_hash_is_that_of_the_bytes(tmp_path: Path) -> None:
@@ -272,30 +202,3 @@ def test_what_a_killed_program_left_is_removed(tmp_path: Path) -> None:
     (tmp_path / "tmp-3").write_text("x")
     files.remove_unfinished(tmp_path)
     assert names(tmp_path) == ["tmp-3"]
-
-
-@pytest.mark.parametrize(
-    ("name", "expected"),
-    [
-        ("nuclei 07", "nuclei 07"),
-        ("../../etc/passwd", "_.._etc_passwd"),
-        ("a\\b:c*?\x00", "a_b_c___"),
-        ("", "_"),
-        ("..", "_"),
-        ("CON", "_CON"),
-        ("lpt1.tif", "_lpt1.tif"),
-        ("a\udcff", "a_"),
-        ("cell\u0065\u0301", "cell\u00e9"),
-    ],
-)
-def test_names_are_made_safe(name: str, expected: str) -> None:
-    assert safe_name(name) == expected
-
-
-@given(st.text(st.characters(), max_size=200))
-def test_any_name_can_be_a_file(tmp_path_factory: pytest.TempPathFactory, name: str) -> None:
-    safe = safe_name(name)
-    folder = tmp_path_factory.mktemp("names")
-    (folder / safe).write_text("x")
-    assert names(folder) == [safe]
-    assert len(safe.encode()) <= 81

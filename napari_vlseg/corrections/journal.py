@@ -12,7 +12,8 @@ from filelock import FileLock, Timeout
 
 from napari_vlseg.corrections.documents import damage_told, now
 from napari_vlseg.errors import ProjectError
-from napari_vlseg.files import append_line, file_sha256, read_lines, remove_unfinished, writing
+from napari_vlseg.files import file_sha256, remove_unfinished, writing
+from napari_vlseg.line_files import append_line, read_lines
 
 EVENTS_NAME = "events.jsonl"
 LOCK_NAME = ".lock"

@@ -6,16 +6,13 @@ The format is described in docs/on-disk-format.md.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
-import tifffile
 
 from napari_vlseg._version import __version__
-from napari_vlseg.corrections import records, stored
+from napari_vlseg.corrections import records
 from napari_vlseg.corrections.documents import (
     damage_told,
     encode_document,
@@ -23,176 +20,25 @@ from napari_vlseg.corrections.documents import (
     read_document,
     write_document,
 )
+from napari_vlseg.corrections.entry import ImageEntry
 from napari_vlseg.corrections.journal import LOCK_NAME, Journal
-from napari_vlseg.corrections.labels import LabelsFile, keep_copy
+from napari_vlseg.corrections.labels import LabelsFile
+from napari_vlseg.corrections.pixels import write_pixels
+from napari_vlseg.corrections.prompts_file import PromptsFile
 from napari_vlseg.corrections.records import ImageRecord
-from napari_vlseg.corrections.stored import StoredProposal
-from napari_vlseg.errors import ImageError, ProjectError, PromptError
-from napari_vlseg.files import (
-    TEMPORARY_PREFIX,
-    atomic_folder,
-    atomic_write_text,
-    file_sha256,
-    reading,
-    safe_name,
-    writing,
-)
-from napari_vlseg.images import ImageView, SourceImage, pixels_sha256, read_image
+from napari_vlseg.errors import ProjectError
+from napari_vlseg.files import TEMPORARY_PREFIX, atomic_folder, reading, writing
+from napari_vlseg.images import pixels_sha256
+from napari_vlseg.names import safe_name
 from napari_vlseg.prompts import PromptTable
-from napari_vlseg.proposals import Proposals, new_uid
+from napari_vlseg.proposals import new_uid
+
+__all__ = ["ImageEntry", "Project"]
 
 PROJECT_NAME = "project.json"
 IMAGES_NAME = "images"
-PROMPTS_NAME = "prompts.json"
 
 _UNIMPORTANT = {".DS_Store", "Thumbs.db", "desktop.ini", LOCK_NAME}
-
-
-@dataclass(frozen=True, eq=False)
-class ImageEntry(ImageRecord):
-    """One image of a project: its proposals and its corrected labels.
-
-    Made by `Project`; the attributes are those of `ImageRecord`.
-
-    Attributes
-    ----------
-    folder : Path
-        The image's folder in the project.
-    """
-
-    folder: Path
-    _root: Path
-    _journal: Journal
-    _labels: LabelsFile
-
-    def load_image(self) -> SourceImage:
-        """The image itself: from the project, or from its file.
-
-        The file is looked for relative to the project first, then at its absolute path.
-
-        Raises
-        ------
-        ProjectError
-            If it is missing, unreadable, or its pixels are no longer those recorded.
-        """
-        image = self._embedded() if self.is_embedded else self._from_file()
-        if pixels_sha256(image.data) != self.pixels_sha256:
-            raise ProjectError(
-                f"The pixels of “{image.path}” are not those that “{self.name}” was segmented "
-                "on: put the original file back, or add this one as a new image."
-            )
-        return image
-
-    def save_proposals(
-        self,
-        proposals: Proposals,
-        *,
-        index: Sequence[int] = (),
-        keep_probabilities: bool = False,
-    ) -> str:
-        """Keep what a model said; each call adds a numbered proposal, none is ever changed.
-
-        Parameters
-        ----------
-        proposals : Proposals
-        index : sequence of int
-            Position of the plane on each leading axis of the image.
-        keep_probabilities : bool
-            Whether the probabilities are kept too, as float16.
-
-        Returns
-        -------
-        str
-            The proposal's number, "0001" the first.
-
-        Raises
-        ------
-        ProjectError
-            If the project can't be written.
-        """
-        folder = self.folder / stored.FOLDER_NAME
-        return stored.save_proposals(
-            folder, self, proposals, index, keep_probabilities, self._journal
-        )
-
-    def proposals(self) -> tuple[StoredProposal, ...]:
-        """All proposals in the order of saving.
-
-        Raises
-        ------
-        ProjectError
-            If one is damaged.
-        """
-        paths = (self.folder / stored.FOLDER_NAME).glob("[0-9]*.json")
-        return tuple(map(stored.read_proposals, sorted(paths, key=lambda path: int(path.stem))))
-
-    @property
-    def has_labels(self) -> bool:
-        """Whether corrected labels were saved."""
-        return self._labels.exists
-
-    def save_labels(
-        self, labels: np.ndarray, objects: pd.DataFrame, *, force: bool = False
-    ) -> None:
-        """Save corrected labels and the table of their objects, both or neither.
-
-        Parameters
-        ----------
-        labels : numpy.ndarray, integer or bool
-            Of the image's shape, without channels.
-        objects : pandas.DataFrame
-            One row per label, see `napari_vlseg.proposals.OBJECT_COLUMNS`; further columns
-            of numbers or text are kept.
-        force : bool
-            Whether labels that another program or window saved in the meantime are put
-            aside as ``labels.<n>.bak.tif``.
-
-        Raises
-        ------
-        ProjectError
-            If there are such labels and `force` is False, if the labels don't fit the
-            image, or the project can't be written. The files stay as they were.
-        """
-        self._labels.save(self, np.asarray(labels), objects, force)
-
-    def load_labels(self) -> tuple[np.ndarray, pd.DataFrame]:
-        """The corrected labels and the table of their objects, exactly as they were saved.
-
-        Raises
-        ------
-        ProjectError
-            If none were saved, or the files are damaged or were changed from outside.
-        """
-        if not self.has_labels:
-            raise ProjectError(
-                f"“{self.name}” has no corrected labels yet: segment it and save first."
-            )
-        return self._labels.load()
-
-    def _embedded(self) -> SourceImage:
-        path = self.folder / records.PIXELS_NAME
-        with reading(path), damage_told(path):
-            stored_pixels = tifffile.imread(path)
-            data = stored_pixels.reshape(self.shape).astype(self.dtype)
-        view = ImageView(rgb=self.axes.endswith("S"), channel_axis=_channel_axis(self.axes))
-        return SourceImage(data, self.name, view, self.pixel_size, self.unit, path)
-
-    def _from_file(self) -> SourceImage:
-        candidates = [
-            *([self._root / self.relative_path] if self.relative_path else []),
-            *([Path(self.absolute_path)] if self.absolute_path else []),
-        ]
-        for path in candidates:
-            if path.exists():
-                try:
-                    return read_image(path)
-                except ImageError as failure:
-                    raise ProjectError(str(failure)) from failure
-        places = " or ".join(f"“{path}”" for path in candidates) or "any file"
-        raise ProjectError(
-            f"The image “{self.name}” is not at {places}: put the file back, "
-            "or move it with its project."
-        )
 
 
 class Project:
@@ -212,7 +58,7 @@ class Project:
         self.annotator = annotator
         self._journal = Journal(folder, annotator)
         self._entries: dict[str, ImageEntry] = {}
-        self._known_prompts: str | None = None
+        self._prompts = PromptsFile(folder, self._journal)
 
     @classmethod
     def create(cls, folder: Path | str, *, annotator: str = "") -> Project:
@@ -367,13 +213,7 @@ class Project:
         ProjectError
             If the project can't be written.
         """
-        path = self.folder / PROMPTS_NAME
-        with self._journal.locked(self.folder):
-            if path.exists() and file_sha256(path) != self._known_prompts:
-                self._journal.record("keep_backup", keep_copy(path))
-            atomic_write_text(path, table.to_json())
-            self._known_prompts = file_sha256(path)
-            self._journal.record("save_prompts", path, self._known_prompts)
+        self._prompts.save(table)
 
     def load_prompts(self) -> PromptTable:
         """The saved prompt table; one without rows if none was saved.
@@ -383,17 +223,7 @@ class Project:
         ProjectError
             If the file is damaged.
         """
-        path = self.folder / PROMPTS_NAME
-        if not path.exists():
-            return PromptTable()
-        with reading(path), damage_told(path):
-            text = path.read_text("utf-8")
-        try:
-            table = PromptTable.from_json(text)
-        except PromptError as failure:
-            raise ProjectError(f"“{path}” can't be read: {failure}") from failure
-        self._known_prompts = file_sha256(path)
-        return table
+        return self._prompts.load()
 
     def _places(self, source: Path | None) -> tuple[str | None, str | None]:
         if source is None:
@@ -410,7 +240,7 @@ class Project:
         folder = self.folder / IMAGES_NAME / record.id
         with atomic_folder(folder) as temporary:
             if embed is not None:
-                _write_pixels(temporary / records.PIXELS_NAME, embed, record.axes)
+                write_pixels(temporary / records.PIXELS_NAME, embed, record.axes)
             document = encode_document(records.KIND, record.to_dict())
             (temporary / records.FILE_NAME).write_bytes(document)
         for path in sorted(folder.iterdir()):
@@ -453,16 +283,3 @@ def _guess_axes(shape: Sequence[int]) -> str:
     """RGB(A) is told by its last axis, as viewers do; other axes stay unknown."""
     looks_rgb = len(shape) == 3 and shape[-1] in (3, 4) and min(shape[:2]) > 4
     return "YXS" if looks_rgb else ""
-
-
-def _channel_axis(axes: str) -> int | None:
-    return axes.index("C") if "C" in axes else None
-
-
-def _write_pixels(path: Path, pixels: np.ndarray, axes: str) -> None:
-    # TIFF has no type for bool; the type is restored from the record.
-    values = pixels.astype(np.uint8) if pixels.dtype == bool else np.asarray(pixels)
-    is_rgb = axes.endswith("S") and values.dtype.kind == "u"
-    tifffile.imwrite(
-        path, values, compression="zlib", photometric="rgb" if is_rgb else "minisblack"
-    )

@@ -111,7 +111,7 @@ class StoredProposal:
         )
 
 
-def save_proposals(
+def write_proposals(
     folder: Path,
     record: ImageRecord,
     proposals: Proposals,
@@ -149,7 +149,7 @@ def save_proposals(
 
 
 def read_proposals(path: Path) -> StoredProposal:
-    """Read one document that `save_proposals` wrote.
+    """Read one document that `write_proposals` wrote.
 
     Raises
     ------

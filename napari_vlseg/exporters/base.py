@@ -12,7 +12,7 @@ from typing import Protocol
 import numpy as np
 
 from napari_vlseg.errors import ExportError
-from napari_vlseg.files import safe_name
+from napari_vlseg.names import safe_name
 
 DEFAULT_CLASS = "object"
 """Class of a label that has none."""

@@ -5,25 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from napari_vlseg.corrections.store import ImageEntry, Project
 from napari_vlseg.images import pixels_sha256
 from napari_vlseg.prompts import ClassPrompt, PromptTable, ReferencePrompt
-from napari_vlseg.proposals import OBJECT_COLUMNS, ModelInfo, PostProcess, Proposals
+from napari_vlseg.proposals import ModelInfo, PostProcess, Proposals
 
-Scene = tuple[np.ndarray, np.ndarray]
-
-
-def object_table(labels: np.ndarray) -> pd.DataFrame:
-    """One row per label, with awkward values among them."""
-    rows = [
-        (f"uid{label}", label, "nuclei, “large”", 0.1 * label, 10, "nuclei; not µ", "m@1", 0.5,
-         "proposed", "auto")
-        for label in np.unique(labels[labels > 0]).tolist()
-    ]  # fmt: skip
-    return pd.DataFrame(rows, columns=list(OBJECT_COLUMNS))
+from .helpers import Scene, object_table
 
 
 @pytest.fixture

@@ -13,11 +13,10 @@ from napari_vlseg.corrections.documents import VERSION
 from napari_vlseg.corrections.store import Project
 from napari_vlseg.events import run
 from napari_vlseg.exporters import formats
-from napari_vlseg.images import pixels_sha256
 from napari_vlseg.proposals import OBJECT_COLUMNS, Proposals
 from napari_vlseg.workflow.export import export_project
 
-from .conftest import Scene, object_table
+from .helpers import Scene, add, object_table
 
 PAGE = (Path(__file__).parents[2] / "docs" / "on-disk-format.md").read_text("utf-8")
 COMMON = {"format", "version"}
@@ -29,14 +28,7 @@ def folder(tmp_path: Path, scene: Scene, proposals: Proposals) -> Path:
     image, labels = scene
     project = Project.create(tmp_path / "project")
     project.save_prompts(proposals.prompts)
-    entry = project.add_image(
-        "nuclei",
-        source_path=None,
-        pixels_sha256=pixels_sha256(image),
-        shape=image.shape,
-        dtype=image.dtype,
-        embed=image,
-    )
+    entry = add(project, "nuclei", image)
     entry.save_proposals(proposals)
     entry.save_proposals(proposals, keep_probabilities=True)
     for _ in range(2):
