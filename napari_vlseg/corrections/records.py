@@ -84,9 +84,6 @@ def record_from_dict(data: Mapping[str, Any]) -> dict[str, Any]:
     KeyError, TypeError, ValueError
         If the data are malformed.
     """
-    size = floats(data["pixel_size"])
-    if size is not None and len(size) != 2:
-        raise ValueError("pixel_size has two values")
     return {
         "id": str(data["id"]),
         "name": str(data["name"]),
@@ -94,7 +91,7 @@ def record_from_dict(data: Mapping[str, Any]) -> dict[str, Any]:
         "shape": tuple(int(side) for side in data["shape"]),
         "dtype": str(data["dtype"]),
         "axes": str(data["axes"]),
-        "pixel_size": size,
+        "pixel_size": pair(data["pixel_size"]),
         "unit": str(data["unit"]),
         "scale": floats(data["scale"]),
         "translate": floats(data["translate"]),
@@ -116,6 +113,14 @@ def seen_from(folder: Path, path: Path) -> str | None:
 def floats(values: Sequence[float] | None) -> tuple[float, ...] | None:
     """A tuple of floats, or None."""
     return None if values is None else tuple(float(value) for value in values)
+
+
+def pair(values: Sequence[float] | None) -> tuple[float, float] | None:
+    """A tuple of two floats, or None; ValueError for another number of them."""
+    if values is None:
+        return None
+    row, col = values
+    return float(row), float(col)
 
 
 def _listed(values: Sequence[float] | None) -> list[float] | None:

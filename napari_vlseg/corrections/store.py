@@ -72,7 +72,8 @@ class Project:
         folder = Path(folder).absolute()
         with writing(folder):
             folder.mkdir(parents=True, exist_ok=True)
-            contents = {path.name for path in folder.iterdir()} - _UNIMPORTANT
+            names = {path.name for path in folder.iterdir()} - _UNIMPORTANT
+            contents = {name for name in names if not name.startswith(TEMPORARY_PREFIX)}
         if PROJECT_NAME in contents:
             raise ProjectError(f"“{folder}” already holds a project: open it instead.")
         if contents:
@@ -171,8 +172,8 @@ class Project:
         Raises
         ------
         ProjectError
-            If there is neither a file nor pixels, the pixels don't match the hash, or the
-            project can't be written.
+            If there is neither a file nor pixels, the pixels don't match the hash and shape,
+            or the project can't be written.
         """
         name = name.encode("utf-8", "replace").decode("utf-8")
         if source_path is None and embed is None:
@@ -191,7 +192,7 @@ class Project:
                 shape=tuple(int(side) for side in shape),
                 dtype=np.dtype(dtype).name,
                 axes=axes or _guess_axes(shape),
-                pixel_size=pixel_size,
+                pixel_size=records.pair(pixel_size),
                 unit=unit,
                 scale=records.floats(scale),
                 translate=records.floats(translate),
@@ -232,10 +233,10 @@ class Project:
         return records.seen_from(self.folder, source), str(source.resolve())
 
     def _write_record(self, record: ImageRecord, embed: np.ndarray | None) -> ImageEntry:
-        if embed is not None and pixels_sha256(embed) != record.pixels_sha256:
+        if embed is not None and not _belongs(embed, record):
             raise ProjectError(
-                f"The pixels given for “{record.name}” are not those of its hash: "
-                "take both from the same array."
+                f"The pixels given for “{record.name}” are not those of its hash and shape: "
+                "take all from the same array."
             )
         folder = self.folder / IMAGES_NAME / record.id
         with atomic_folder(folder) as temporary:
@@ -262,7 +263,7 @@ class Project:
         data = read_document(path, records.KIND)
         with damage_told(path):
             known = records.record_from_dict(data)
-            if known["id"] != folder.name or not known["id"][:4].isdecimal():
+            if known["id"] != folder.name or _number(known["id"]) < 1:
                 raise ValueError("the folder was renamed")
         entry = ImageEntry(
             **known,
@@ -273,6 +274,10 @@ class Project:
         )
         self._entries[entry.id] = entry
         return entry
+
+
+def _belongs(pixels: np.ndarray, record: ImageRecord) -> bool:
+    return pixels.shape == record.shape and pixels_sha256(pixels) == record.pixels_sha256
 
 
 def _number(image_id: str) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -145,6 +146,11 @@ def test_an_image_without_file_or_pixels_is_refused(project: Project, scene: Sce
         project.add_image(
             "x", source_path=None, pixels_sha256="0", shape=(96, 96), dtype="uint8", embed=scene[0]
         )
+    digest = pixels_sha256(scene[0])
+    with pytest.raises(ProjectError, match="not those of its hash and shape"):
+        project.add_image(
+            "x", source_path=None, pixels_sha256=digest, shape=(9, 9), dtype="uint8", embed=scene[0]
+        )
     assert project.images == ()
     assert Project.open(project.folder).images == ()
 
@@ -162,3 +168,19 @@ def test_a_bad_image_document_is_told(entry: ImageEntry, content: bytes | None) 
 def test_an_unfinished_image_folder_is_passed_over(project: Project, entry: ImageEntry) -> None:
     (project.folder / "images" / ".tmp-123456").mkdir()
     assert len(Project.open(project.folder).images) == 1
+
+
+@pytest.mark.parametrize("change", [{"pixel_size": [1, 2, 3]}, {"id": "0002-discs"}, {"shape": 3}])
+def test_an_image_document_with_wrong_fields_is_told(
+    entry: ImageEntry, change: dict[str, object]
+) -> None:
+    path = entry.folder / "image.json"
+    path.write_text(json.dumps(json.loads(path.read_text("utf-8")) | change), "utf-8")
+    with pytest.raises(ProjectError, match=r"image\.json.*damaged"):
+        reopened(entry)
+
+
+def test_a_renamed_image_folder_is_told(project: Project, entry: ImageEntry) -> None:
+    entry.folder.rename(entry.folder.with_name("renamed"))
+    with pytest.raises(ProjectError, match=r"renamed.*damaged"):
+        Project.open(project.folder)

@@ -46,8 +46,9 @@ def test_a_project_is_not_made_twice(project: Project) -> None:
     assert snapshot(project.folder) == before
 
 
-def test_what_the_desktop_leaves_does_not_count(tmp_path: Path) -> None:
-    (tmp_path / ".DS_Store").write_bytes(b"x")
+def test_what_desktops_and_crashes_leave_does_not_count(tmp_path: Path) -> None:
+    for name in (".DS_Store", ".lock", ".tmp-1.json"):
+        (tmp_path / name).write_bytes(b"x")
     assert Project.create(tmp_path).images == ()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 
 import numpy as np
 import pytest
@@ -78,3 +79,13 @@ def test_a_proposal_that_dies_half_way_does_not_exist(
         assert reopened(entry).proposals() == ()
     number = entry.save_proposals(proposals)
     assert [kept.id for kept in reopened(entry).proposals()] == [number]
+
+
+def test_prompts_of_a_later_version_are_told(entry: ImageEntry, proposals: Proposals) -> None:
+    entry.save_proposals(proposals)
+    path = entry.folder / "proposals" / "0001.json"
+    document = json.loads(path.read_text("utf-8"))
+    document["prompts"]["version"] = 99
+    path.write_text(json.dumps(document), "utf-8")
+    with pytest.raises(ProjectError, match=r"prompts in .*0001\.json.*update napari-vlseg"):
+        entry.proposals()
