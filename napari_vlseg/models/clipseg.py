@@ -95,7 +95,12 @@ class ClipSegSegmenter:
             lambda pictures: self._with_memory(partial(network.image_vectors, pictures)),
             self.input_size,
         )
-        network.move(device, dtype)
+        try:
+            network.move(device, dtype)
+        except RuntimeError as error:
+            if not is_out_of_memory(error):
+                raise
+            self._relieve(*self._budget.on_cpu())
 
     @property
     def info(self) -> ModelInfo:
@@ -236,8 +241,9 @@ class ClipSegSegmenter:
     def _key(self, plane: np.ndarray, scale: float, plan: TilePlan) -> str:
         preprocessing = self._network.preprocessing
         weights = self._identity.weights_sha256 or self._identity.revision
-        parts = (plane.shape, weights, preprocessing, scale, plan.side, plan.overlap)
-        digest = hashlib.sha256(repr((*parts, self.info.precision)).encode())
+        rounding = (self._budget.dtype, self._network.coarsest_dtype)
+        parts = (plane.shape, weights, preprocessing, scale, plan.side, plan.overlap, rounding)
+        digest = hashlib.sha256(repr(parts).encode())
         digest.update(plane.data)
         return digest.hexdigest()
 

@@ -27,6 +27,14 @@ class ClipSegNetwork:
         In float32; it is put into evaluation mode.
     tokenizer : transformers.CLIPTokenizer
     preprocessing : Preprocessing
+
+    Attributes
+    ----------
+    device : torch.device
+    dtype : torch.dtype
+        Precision that the vision tower computes in.
+    coarsest_dtype : torch.dtype
+        Precision that its weights were ever rounded to; going back does not restore them.
     """
 
     def __init__(self, model: Any, tokenizer: Any, preprocessing: Preprocessing) -> None:
@@ -35,13 +43,15 @@ class ClipSegNetwork:
         self.preprocessing = preprocessing
         self.patch_size: int = model.config.vision_config.patch_size
         self.device = torch.device("cpu")
-        self.dtype = torch.float32
+        self.dtype = self.coarsest_dtype = torch.float32
 
     def move(self, device: torch.device, dtype: torch.dtype) -> None:
         """Bring the weights to a device, the vision tower in the given precision."""
         self.model.to(device)
         self.model.clip.vision_model.to(dtype)
         self.device, self.dtype = device, dtype
+        if dtype != torch.float32:
+            self.coarsest_dtype = dtype
 
     @torch.inference_mode()
     def activations(self, tiles: np.ndarray) -> Activations:

@@ -163,6 +163,35 @@ def test_a_reference_that_does_not_fit_is_embedded_on_the_cpu(
     assert "CPU" in notices(encode(crowded, plane)[1])[0]
 
 
+def test_a_model_that_does_not_fit_at_all_is_loaded_on_the_cpu(
+    checkpoint: Path, plane: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    move = ClipSegNetwork.move
+
+    def move_if_there_is_room(
+        network: ClipSegNetwork, device: torch.device, dtype: torch.dtype
+    ) -> None:
+        if device.type == "cuda":
+            raise CUDA_ERROR
+        move(network, device, dtype)
+
+    monkeypatch.setattr(ClipSegNetwork, "move", move_if_there_is_room)
+    monkeypatch.setattr(weights, "choose_device", lambda name: CUDA)
+    model = weights.load_clipseg(checkpoint, "tiny", precision="bfloat16")
+    assert (model.info.device, model.info.precision) == ("cpu", "float32")
+    assert "CPU" in notices(encode(model, plane)[1])[0]
+
+
+def test_weights_that_were_rounded_have_another_key(
+    segmenter: ClipSegSegmenter, plane: np.ndarray
+) -> None:
+    key = segmenter.embedding_key(plane)
+    cpu = torch.device("cpu")
+    segmenter._network.move(cpu, torch.bfloat16)
+    segmenter._network.move(cpu, torch.float32)
+    assert segmenter.embedding_key(plane) != key
+
+
 def test_when_the_cpu_is_full_too_the_person_is_told(
     segmenter: ClipSegSegmenter, plane: np.ndarray
 ) -> None:
