@@ -31,6 +31,10 @@ class ProjectError(VlsegError):
     """A project folder can't be created, read or written."""
 
 
+class ConflictError(ProjectError):
+    """Another program or window wrote what is about to be saved over; forcing keeps both."""
+
+
 class ExportError(VlsegError):
     """A data set can't be exported."""
 

@@ -127,9 +127,11 @@ class ImageEntry(ImageRecord):
 
         Raises
         ------
+        ConflictError
+            If there are such labels and `force` is False.
         ProjectError
-            If there are such labels and `force` is False, if the labels don't fit the
-            image, or the project can't be written. The files stay as they were.
+            If the labels don't fit the image, or the project can't be written. The files
+            stay as they were.
         """
         self._labels.save(self, np.asarray(labels), objects, force)
 

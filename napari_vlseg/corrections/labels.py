@@ -19,7 +19,7 @@ from napari_vlseg.corrections.documents import damage_told, read_document, write
 from napari_vlseg.corrections.journal import Journal
 from napari_vlseg.corrections.records import ImageRecord
 from napari_vlseg.corrections.tables import decode_table, encode_table
-from napari_vlseg.errors import ProjectError
+from napari_vlseg.errors import ConflictError, ProjectError
 from napari_vlseg.files import atomic_path, file_sha256, writing
 from napari_vlseg.ome import write_labels
 
@@ -125,7 +125,7 @@ class LabelsFile:
             return  # The file was deleted: writing it again loses nothing.
         if not force:
             past = "changed" if self._known else "saved"
-            raise ProjectError(
+            raise ConflictError(
                 f"The labels of “{record.name}” were {past} by another program or window: open "
                 "them again, or save by force, which keeps the other version as a backup."
             )

@@ -15,7 +15,7 @@ from hypothesis.extra.numpy import array_shapes, arrays, integer_dtypes, unsigne
 from pandas.testing import assert_frame_equal
 
 from napari_vlseg.corrections.store import ImageEntry, Project
-from napari_vlseg.errors import ProjectError
+from napari_vlseg.errors import ConflictError, ProjectError
 
 from .helpers import Scene, add, object_table, refuse, reopened, snapshot
 
@@ -122,7 +122,7 @@ def test_labels_saved_by_another_window_are_not_overwritten(
     theirs[:5] = 7
     other.save_labels(theirs, object_table(theirs))
     before = snapshot(entry.folder)
-    with pytest.raises(ProjectError, match="were changed by another program or window"):
+    with pytest.raises(ConflictError, match="were changed by another program or window"):
         entry.save_labels(labels, table)
     assert snapshot(entry.folder) == before
 
@@ -138,7 +138,7 @@ def test_labels_saved_by_another_window_are_not_overwritten(
 def test_labels_never_read_are_not_overwritten(entry: ImageEntry, scene: Scene) -> None:
     entry.save_labels(scene[1], object_table(scene[1]))
     other = reopened(entry)
-    with pytest.raises(ProjectError, match="were saved by another program"):
+    with pytest.raises(ConflictError, match="were saved by another program"):
         other.save_labels(scene[1], object_table(scene[1]))
     other.load_labels()
     other.save_labels(scene[1], object_table(scene[1]))
