@@ -13,11 +13,13 @@ from napari_vlseg.cli.reporter import ExitCode, Reporter, reporting
 
 if TYPE_CHECKING:
     from napari_vlseg.cli.references import ReferenceSpec
+    from napari_vlseg.images import Channel
     from napari_vlseg.models.base import DenseSegmenter
     from napari_vlseg.prompts import PromptTable
     from napari_vlseg.workflow.batch import Outcome
 
 _PROMPT = "Prompt"
+_IMAGE = "Image"
 _LABELS = "Labels"
 _MODEL = "Model"
 
@@ -103,7 +105,16 @@ def segment(
         typer.Option(
             metavar="I[,J...]",
             help="Plane of a stack: a position on each leading axis, from 0.",
-            rich_help_panel=_LABELS,
+            rich_help_panel=_IMAGE,
+        ),
+    ] = None,
+    channel: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="I[=COLOR]",
+            help="Channel to look at, and its colour as #rrggbb. May be repeated. "
+            r"\[default: all]",
+            rich_help_panel=_IMAGE,
         ),
     ] = None,
     model: Annotated[
@@ -148,13 +159,19 @@ def segment(
 
         specs = [parse_reference(spec) for spec in reference or ()]
         table = build_table(text or (), specs, mix, threshold, template)
-        index = parse_plane(plane)
+        index, channels = parse_plane(plane), parse_channels(channel or ())
         inputs = [path for spec in specs for path in (spec.image, spec.mask)]
         jobs = plan_jobs(images, out, probabilities=probabilities, inputs=inputs)
         segmenter = load(model, device, offline, reporter)
         post = PostProcess(mode="semantic" if semantic else "instances", min_size=min_size)
         work = segment_files(
-            jobs, segmenter, table, postprocess=post, working_scale=working_scale, index=index
+            jobs,
+            segmenter,
+            table,
+            postprocess=post,
+            working_scale=working_scale,
+            index=index,
+            channels=channels,
         )
         outcomes = reporter.run(work)
         _report(reporter, outcomes, segmenter, out)
@@ -205,6 +222,26 @@ def parse_plane(plane: str | None) -> tuple[int, ...]:
     if not all(part.strip().isdecimal() for part in parts):
         raise SettingsError(f"The plane “{plane}” is not a list of numbers from 0, such as 3,0.")
     return tuple(int(part) for part in parts)
+
+
+def parse_channels(specs: Sequence[str]) -> tuple[Channel, ...]:
+    """``["0=#00ff00", "2=#ff00ff"]`` as channels; a colour that is left out is white.
+
+    Raises
+    ------
+    SettingsError
+        If a part is no whole number from 0, or a colour has another form.
+    """
+    from napari_vlseg.errors import SettingsError
+    from napari_vlseg.images import Channel
+
+    channels = []
+    for spec in specs:
+        number, _, color = spec.partition("=")
+        if not number.strip().isdecimal():
+            raise SettingsError(f"The channel “{spec}” is not of the form 0 or 0=#00ff00.")
+        channels.append(Channel(int(number), color.strip() or "#ffffff"))
+    return tuple(channels)
 
 
 def load(name: str, device: str, offline: bool, reporter: Reporter) -> DenseSegmenter:

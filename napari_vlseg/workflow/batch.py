@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,14 @@ import numpy as np
 from napari_vlseg.errors import ExportError, ImageError, VlsegError
 from napari_vlseg.events import Notice, Progress, Work
 from napari_vlseg.files import writing
-from napari_vlseg.images import SourceImage, extract_plane, leading_axes, plane_shape, read_image
+from napari_vlseg.images import (
+    Channel,
+    SourceImage,
+    extract_plane,
+    leading_axes,
+    plane_shape,
+    read_image,
+)
 from napari_vlseg.models.base import DenseSegmenter
 from napari_vlseg.prompts import PromptTable
 from napari_vlseg.proposals import PostProcess, Proposals
@@ -127,6 +134,7 @@ def segment_files(
     postprocess: PostProcess | None = None,
     working_scale: float | None = None,
     index: Sequence[int] = (),
+    channels: Sequence[Channel] = (),
 ) -> Work[tuple[Outcome, ...]]:
     """Segment images one after another and write their labels and records.
 
@@ -142,6 +150,8 @@ def segment_files(
         See `napari_vlseg.workflow.propose.propose`.
     index : sequence of int
         Position on each leading axis of the images.
+    channels : sequence of Channel
+        Which channels are looked at, and in which colours; all of them when empty.
 
     Yields
     ------
@@ -159,7 +169,7 @@ def segment_files(
             yield Progress("images", done, len(jobs))
             try:
                 source = read_image(job.image)
-                plane = read_plane(source, index)
+                plane = read_plane(source, index, channels)
                 proposals = yield from propose(
                     model, plane, prompts, postprocess=postprocess, working_scale=working_scale
                 )
@@ -178,25 +188,33 @@ def segment_files(
     return tuple(outcomes)
 
 
-def read_plane(source: SourceImage, index: Sequence[int] = ()) -> np.ndarray:
+def read_plane(
+    source: SourceImage, index: Sequence[int] = (), channels: Sequence[Channel] = ()
+) -> np.ndarray:
     """The plane of an image file to segment, float32 (H, W, 3) in [0, 1].
 
     Raises
     ------
     ImageError
-        If `index` does not hold one position for each leading axis.
+        If `index` does not hold one position for each leading axis, or there are no channels
+        to choose from.
     """
-    leading = leading_axes(source.data, source.view)
+    view = source.view
+    if channels:
+        if view.channel_axis is None:
+            raise ImageError(f"“{source.name}” has no channel axis: leave out --channel.")
+        view = replace(view, channels=tuple(channels))
+    leading = leading_axes(source.data, view)
     if len(index) != len(leading):
         shape = " × ".join(str(source.data.shape[axis]) for axis in leading)
         raise ImageError(
             f"“{source.name}” is a stack of {shape} planes: choose one with --plane, "
             f"for example --plane {','.join('0' * len(leading))}."
             if leading
-            else f"“{source.name}” is a single plane of {plane_shape(source.data, source.view)} "
+            else f"“{source.name}” is a single plane of {plane_shape(source.data, view)} "
             "pixels: leave out --plane."
         )
-    return extract_plane(source.data, index, source.view)
+    return extract_plane(source.data, index, view)
 
 
 def _check_distinct(jobs: Sequence[Job]) -> None:

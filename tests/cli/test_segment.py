@@ -124,6 +124,40 @@ def test_a_plane_of_a_stack_is_chosen(cli, model, scene, tmp_path):
     assert read_mask(tmp_path / "out" / "stack.tif").max() == 3
 
 
+def test_channels_are_chosen_and_coloured(cli, model, scene, tmp_path):
+    path = tmp_path / "two.tif"
+    flat = np.full_like(scene[0], 7)
+    tifffile.imwrite(path, np.stack([flat, scene[0]]), ome=True, metadata={"axes": "CYX"})
+    found = {}
+    for name, options in {
+        "empty": ["--channel", "0"],
+        "discs": ["--channel", "1"],
+        "green": ["--channel", "0", "--channel", "1=#00ff00", "--threshold", "0.2"],
+    }.items():
+        out = tmp_path / name
+        done = cli("segment", path, "-t", "bright", "--out", out, *options)
+        assert done.code == 0
+        found[name] = read_mask(out / "two.tif").max()
+    assert found == {"empty": 0, "discs": 3, "green": 3}
+
+
+@pytest.mark.parametrize(
+    ("spec", "said"), [("5", "channel 5"), ("red", "0=#00ff00"), ("0=red", "#rrggbb")]
+)
+def test_channels_that_are_none(cli, model, scene, tmp_path, spec, said):
+    path = tmp_path / "two.tif"
+    tifffile.imwrite(path, np.stack([scene[0]] * 2), ome=True, metadata={"axes": "CYX"})
+    done = cli("segment", path, "-t", "bright", "--channel", spec, "--out", tmp_path / "out")
+    assert done.code == 1
+    assert said in done.err
+
+
+def test_a_grayscale_image_has_no_channels(cli, model, cells, tmp_path):
+    done = cli("segment", cells, "-t", "bright", "--channel", "0", "--out", tmp_path / "out")
+    assert done.code == 1
+    assert "--channel" in done.err
+
+
 def test_a_failing_image_does_not_lose_the_others(cli, model, cells, tmp_path):
     broken = tmp_path / "broken.png"
     broken.write_bytes(b"not an image")
