@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,40 +17,25 @@ from napari.layers import Image, Labels
 from psygnal import Signal
 
 from napari_vlseg.errors import VlsegError
-from napari_vlseg.events import Event, Notice, Progress
-from napari_vlseg.images import plane_shape
+from napari_vlseg.ui.composing import Policy
+from napari_vlseg.ui.geometry import Key, plane_key
 from napari_vlseg.ui.image_choice import ImageChoice
 from napari_vlseg.ui.jobs import (
     LoadedModel,
     ModelLoader,
     ModelSettings,
-    Target,
     load_by_registry,
-    segment_job,
 )
-from napari_vlseg.ui.layers import Key, image_array, plane_key
-from napari_vlseg.ui.planes import Composition, PlaneRecord, Policy
-from napari_vlseg.ui.progress import Clock, ProgressState
+from napari_vlseg.ui.planes import PlaneRecord
+from napari_vlseg.ui.progress import ProgressState
 from napari_vlseg.ui.project_desk import ProjectDesk
-from napari_vlseg.ui.prompt_editor import PromptEditor, Question, question
+from napari_vlseg.ui.prompt_editor import PromptEditor
 from napari_vlseg.ui.references import ReferenceTaker
-from napari_vlseg.ui.relabel import Relabeller, found
+from napari_vlseg.ui.relabel import Relabeller
 from napari_vlseg.ui.results import Place, Results
-from napari_vlseg.ui.runner import Handlers, Runner
-from napari_vlseg.workflow.cache import EmbeddingCache
+from napari_vlseg.ui.runner import Runner
+from napari_vlseg.ui.segmenter import Segmenter
 from napari_vlseg.workflow.propose import vocabulary_notices
-
-MODEL_LANE = "model"
-
-
-@dataclass(frozen=True, eq=False)
-class Asked:
-    """A request on its way: what it is about, and what its answer is compared with."""
-
-    place: Place
-    data: Any
-    draft: PlaneRecord
-    question: Question
 
 
 class Controller:
@@ -88,23 +73,16 @@ class Controller:
         self.warnings: dict[str, str] = {}
         self.edits = 0
         self.unsaved = False
+        self.segmenter = Segmenter(self)
         self.relabel = Relabeller(self)
         self.references = ReferenceTaker(self)
         self.desk = ProjectDesk(self)
-        self._cache = EmbeddingCache()
-        self._clock = Clock()
-        self._asked: Asked | None = None
         self._watched: set[Labels] = set()
         self.prompts.changed.connect(self._on_prompts)
         self.images.changed.connect(self._on_image)
         viewer.layers.events.removed.connect(self._on_removed)
 
     # ---- what views may ask
-
-    @property
-    def busy(self) -> bool:
-        """Whether a segmentation runs."""
-        return self.runner.busy(MODEL_LANE)
 
     @property
     def labels(self) -> Labels | None:
@@ -152,41 +130,10 @@ class Controller:
 
     # ---- what views may do
 
-    def segment(self) -> None:
-        """Segment the plane in view, in the background."""
-        if self.busy:
-            return
-        with self.told():
-            image = self.images.require()
-            prompts = self.prompts.table
-            prompts.active  # noqa: B018 - raises for an empty question
-            asked = self._ask(image)
-            snapshot = self.images.snapshot(image)
-            target = Target(asked.draft, self.policy, self.results.floor(image, asked.place.key))
-            work = segment_job(
-                self.models,
-                self.settings,
-                snapshot,
-                prompts,
-                self.relabel.postprocess,
-                self._cache,
-                target,
-            )
-            self._asked = asked
-            self.say("starting …")
-            self.runner.start(MODEL_LANE, work, self._handlers(asked))
-            self.busy_changed.emit(self.busy)
-
-    def cancel(self) -> None:
-        """Stop the segmentation at its next event."""
-        if self.busy:
-            self.say("cancelling …")
-            self.runner.cancel(MODEL_LANE)
-
     def set_settings(self, settings: ModelSettings) -> None:
         """Choose a model, or how it runs; takes effect with the next Segment."""
         self.settings = settings
-        self._check_words()
+        self.check_words()
         self.facts_changed.emit()
 
     def choose_model(self, name: str) -> None:
@@ -270,78 +217,12 @@ class Controller:
             layer.events.set_data.disconnect(self._on_labels)
             layer.events.paint.disconnect(self._on_labels)
         self._watched.clear()
-        self._asked = None
-
-    # ---- a segmentation on its way
-
-    def _ask(self, image: Image) -> Asked:
-        place = self.place(image)
-        shape = plane_shape(image_array(image), place.view)
-        draft = self.results.draft(image, place.key, shape)
-        draft.shown = None
-        return Asked(place, image.data, draft, question(self.prompts.table))
-
-    def _handlers(self, asked: Asked) -> Handlers:
-        return Handlers(
-            event=self._on_event,
-            done=lambda made: self._on_segmented(asked, made),
-            failed=self._on_failed,
-            cancelled=lambda: self._end("cancelled"),
-        )
-
-    def _on_event(self, event: Event) -> None:
-        if isinstance(event, Progress):
-            state = self._clock.update(event)
-            self.progress_changed.emit(state)
-            self.say(state.text)
-        elif isinstance(event, Notice):
-            self.tell(event.message, "warning")
-
-    def _on_segmented(self, asked: Asked, made: Composition) -> None:
-        stale = self._why_stale(asked)
-        if stale:
-            self._end(stale)
-            return
-        with self.told():
-            layer = self.results.write(asked.place, asked.draft, made)
-            self.watch(layer)
-            self.mark_unsaved()
-            self._end(found(made.proposals))
-            self.relabel.settle_if_changed()
-            return
-        self._end(self.activity)
-
-    def _why_stale(self, asked: Asked) -> str:
-        """Why an answer can't be used any more, or nothing."""
-        if asked is not self._asked or question(self.prompts.table) != asked.question:
-            return "the prompt changed, so the result was dropped: press Segment again"
-        if asked.place.image not in self.viewer.layers:
-            return "the image was removed, so the result was dropped"
-        if asked.place.image.data is not asked.data or (
-            self.images.view(asked.place.image) != asked.place.view
-        ):
-            return "the image changed, so the result was dropped: press Segment again"
-        return ""
-
-    def _on_failed(self, text: str) -> None:
-        self._end(text)
-        self.message.emit(text, "error")
-
-    def _end(self, activity: str) -> None:
-        self._asked = None
-        self.say(activity)
-        self._check_words()
-        self.busy_changed.emit(self.busy)
-        self.facts_changed.emit()
 
     # ---- what happens around
 
     def _on_prompts(self, table: Any) -> None:
-        asked = self._asked
-        if asked is not None and self.busy and question(table) != asked.question:
-            self.say("the prompt changed, so this run is stopped: press Segment again")
-            self.runner.cancel(MODEL_LANE)
-        self._check_words()
+        self.segmenter.stop_if_stale()
+        self.check_words()
         self.relabel.settle_if_changed()
         if self.labels is not None:
             self.mark_unsaved()
@@ -350,21 +231,20 @@ class Controller:
         self.facts_changed.emit()
 
     def _on_removed(self, event: Any) -> None:
-        asked = self._asked
-        if asked is not None and event.value is asked.place.image:
-            self.runner.cancel(MODEL_LANE)
-        if event.value in self._watched:
-            self._watched.discard(event.value)
+        self.segmenter.stop_if_stale()
+        self._watched.discard(event.value)
         self.facts_changed.emit()
 
     def _on_labels(self, event: Any) -> None:
         self.labels_touched.emit()
 
-    def _check_words(self) -> None:
+    def check_words(self) -> None:
         """Find the words of each row that the loaded model never saw."""
         model = self.models.peek(self.settings)
-        rows = () if model is None else self.prompts.table.rows
-        found = {row.name: " ".join(vocabulary_notices(model, (row,))) for row in rows}
+        found: dict[str, str] = {}
+        if model is not None:
+            for row in self.prompts.table.rows:
+                found[row.name] = " ".join(vocabulary_notices(model, (row,)))
         warnings = {name: text for name, text in found.items() if text}
         if warnings != self.warnings:
             self.warnings = warnings

@@ -66,9 +66,10 @@ class VlsegWidget(QWidget):
         controller = self.controller
         self.destroyed.connect(lambda *_: controller.close())
 
-    def event(self, event: QEvent) -> bool:
+    def event(self, event: QEvent | None) -> bool:
         """Let go of the viewer when napari takes the widget out of its dock."""
-        if event.type() == QEvent.Type.ParentChange and self.parent() is None:
+        changed = event is not None and event.type() == QEvent.Type.ParentChange
+        if changed and self.parent() is None:
             self.shut_down()
         return super().event(event)
 
@@ -112,7 +113,7 @@ class VlsegWidget(QWidget):
         controller, prompts, table = self.controller, self.controller.prompts, self.table
         return {
             "segment": self.segment,
-            "cancel": controller.cancel,
+            "cancel": controller.segmenter.cancel,
             "add_class": prompts.add_row,
             "remove_class": lambda: prompts.remove_row(table.current),
             "move_up": lambda: prompts.move_row(table.current, -1),
@@ -133,7 +134,7 @@ class VlsegWidget(QWidget):
     def segment(self) -> None:
         """Segment with what is typed, finished or not."""
         self.table.commit()
-        self.controller.segment()
+        self.controller.segmenter.start()
 
     def open_project(self, folder: Path) -> None:
         """Open a project and show its tab."""

@@ -14,7 +14,9 @@ from psygnal import Signal
 
 from napari_vlseg.errors import ImageError
 from napari_vlseg.images import Channel, ImageView, default_channels, leading_axes, plane_shape
-from napari_vlseg.ui.layers import image_array, is_heatmap
+from napari_vlseg.ui.geometry import image_array
+from napari_vlseg.ui.layers import is_heatmap
+
 
 @dataclass(frozen=True, eq=False)
 class Snapshot:

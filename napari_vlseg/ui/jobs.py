@@ -13,8 +13,9 @@ from napari_vlseg.models.base import DenseSegmenter
 from napari_vlseg.models.registry import DEFAULT_MODEL, load_steps
 from napari_vlseg.prompts import PromptTable, ReferencePrompt
 from napari_vlseg.proposals import PostProcess, Proposals
+from napari_vlseg.ui.composing import Composition, Policy, compose
 from napari_vlseg.ui.image_choice import Snapshot
-from napari_vlseg.ui.planes import Composition, PlaneRecord, Policy, compose
+from napari_vlseg.ui.planes import PlaneRecord
 from napari_vlseg.workflow.cache import EmbeddingCache
 from napari_vlseg.workflow.propose import propose, rethreshold
 

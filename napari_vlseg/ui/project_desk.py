@@ -14,8 +14,7 @@ from napari_vlseg.corrections.store import Project
 from napari_vlseg.errors import ProjectError
 from napari_vlseg.events import Event, Notice, Work, run
 from napari_vlseg.proposals import Proposals
-from napari_vlseg.ui.layers import (
-    add_labels,
+from napari_vlseg.ui.geometry import (
     axes_of,
     image_array,
     pixel_size_of,
@@ -23,6 +22,7 @@ from napari_vlseg.ui.layers import (
     plane_key,
     without_channels,
 )
+from napari_vlseg.ui.layers import add_labels
 from napari_vlseg.ui.planes import PlaneRecord
 from napari_vlseg.ui.project_job import (
     ImageToSave,
@@ -45,7 +45,7 @@ class Sent:
     """An image on its way into the project, and whose proposals go with it."""
 
     image: ImageToSave
-    proposals: Sequence[tuple[PlaneRecord, Proposals | None]]
+    proposals: Sequence[tuple[PlaneRecord, Proposals]]
 
 
 class ProjectDesk:
@@ -110,7 +110,7 @@ class ProjectDesk:
             if self._controller.unsaved:
                 self._controller.tell("Save first: an export holds what is saved.", "error")
                 return
-            work = export_project(project.folder, format_name, out, overwrite)
+            work = export_project(project.folder, format_name, out, overwrite=overwrite)
             self._start(work, lambda paths: self._on_exported(paths, out))
 
     def _require(self) -> Project:
@@ -196,7 +196,7 @@ class ProjectDesk:
         controller.results.reconcile(labels)
         view = controller.images.view(image)
         new = [
-            (plane_index(image, view, key), record)
+            (record, plane_index(image, view, key), record.proposals)
             for key, record in controller.results.records(labels).items()
             if record.proposals is not None and not record.proposals_saved
         ]
@@ -214,7 +214,7 @@ class ProjectDesk:
                 translate=tuple(float(v) for v in image.translate),
                 labels=without_channels(labels, image, view).copy(),
                 objects=controller.results.objects(labels).copy(),
-                proposals=[(index, record.proposals) for index, record in new],
+                proposals=[(index, proposals) for _, index, proposals in new],
             ),
-            [(record, record.proposals) for _, record in new],
+            [(record, proposals) for record, _, proposals in new],
         )

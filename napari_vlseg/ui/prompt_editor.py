@@ -132,9 +132,7 @@ class PromptEditor:
 
     def add_reference(self, name: str, reference: ReferencePrompt) -> None:
         """Show a class a region; a region that it has already is not added twice."""
-        self._edit_named(
-            name, lambda refs: refs if reference in refs else (*refs, reference)
-        )
+        self._edit_named(name, lambda refs: refs if reference in refs else (*refs, reference))
 
     def remove_reference(self, position: int, number: int) -> None:
         """Forget one reference of a class."""
@@ -152,7 +150,9 @@ class PromptEditor:
         self.set_table(PromptTable.from_json(text))
 
     def _edit_named(
-        self, name: str, change: Callable[[tuple[ReferencePrompt, ...]], tuple[ReferencePrompt, ...]]
+        self,
+        name: str,
+        change: Callable[[tuple[ReferencePrompt, ...]], tuple[ReferencePrompt, ...]],
     ) -> None:
         for position, row in enumerate(self._table.rows):
             if row.name == name:

@@ -11,8 +11,9 @@ from skimage.draw import polygon2mask
 from napari_vlseg.errors import PromptError
 from napari_vlseg.images import plane_shape
 from napari_vlseg.prompts import ReferencePrompt
+from napari_vlseg.ui.geometry import geometry, image_array, plane_axes, plane_key
 from napari_vlseg.ui.jobs import reference_job
-from napari_vlseg.ui.layers import geometry, image_array, plane_axes, plane_key, read_plane
+from napari_vlseg.ui.layers import read_plane
 from napari_vlseg.ui.runner import Handlers
 
 if TYPE_CHECKING:

@@ -15,9 +15,11 @@ from napari_vlseg.errors import PromptError
 from napari_vlseg.images import plane_shape
 from napari_vlseg.models.registry import specs
 from napari_vlseg.proposals import PostProcess, Proposals
+from napari_vlseg.ui.composing import Composition
+from napari_vlseg.ui.geometry import image_array
 from napari_vlseg.ui.jobs import Target, settle_job
-from napari_vlseg.ui.layers import image_array, show_heatmap
-from napari_vlseg.ui.planes import Composition, PlaneRecord
+from napari_vlseg.ui.layers import show_heatmap
+from napari_vlseg.ui.planes import PlaneRecord
 from napari_vlseg.ui.results import Place
 from napari_vlseg.ui.runner import Handlers
 from napari_vlseg.workflow.propose import preview

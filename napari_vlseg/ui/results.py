@@ -16,26 +16,20 @@ from napari.layers import Image, Labels
 from napari_vlseg.errors import ImageError
 from napari_vlseg.images import ImageView
 from napari_vlseg.proposals import Proposals, empty_objects
+from napari_vlseg.ui.composing import Composition, Policy, compose
+from napari_vlseg.ui.geometry import Key, geometry
 from napari_vlseg.ui.layers import (
     METADATA_KEY,
-    Key,
     add_labels,
-    color_by_class,
-    geometry,
+    color,
     get_objects,
     overwrite_plane,
     read_plane,
     set_objects,
     write_plane,
 )
-from napari_vlseg.ui.planes import (
-    Composition,
-    PlaneRecord,
-    Policy,
-    Written,
-    compose,
-    present_labels,
-)
+from napari_vlseg.ui.objects import count_pixels
+from napari_vlseg.ui.planes import PlaneRecord, Written
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,8 +146,7 @@ class Results:
         self._preview = None
         draft.follow(made, read_plane(layer, key))
         self._records.setdefault(layer, {})[key] = draft
-        if made.proposals.postprocess.mode == "semantic":
-            color_by_class(layer, made.proposals)
+        color(layer, made.proposals)
         self._mirror(layer)
         return layer
 
@@ -164,13 +157,13 @@ class Results:
             return
         record.reconcile(self._plane(layer, key))
         self._preview = (layer, key, record.current)
-        before = record.current
-        own = np.isin(before, list(record.state.own))
-        free = own | ((before == 0) & ~record.edited)
-        grown = classes + np.int32(0)
+        before, kept = record.current, record.kept()
+        shown = classes.astype(np.int32)
         if record.proposals is not None and record.proposals.postprocess.mode != "semantic":
-            grown = np.where(own, before, grown + int(before.max(initial=0)))
-        overwrite_plane(layer, key, np.where(free, np.where(classes > 0, grown, 0), before))
+            shown += np.int32(before.max(initial=0)) * (shown > 0)
+            shown = np.where((before != kept) & (classes > 0), before, shown)
+        free = (kept == 0) & ~record.edited
+        overwrite_plane(layer, key, np.where(free, shown, kept))
 
     def end_preview(self) -> None:
         """Put back what was on the plane before the preview."""
@@ -205,9 +198,7 @@ class Results:
         """Take over the proposals of a plane from a project, next to its corrected labels."""
         record = PlaneRecord.of(read_plane(layer, key), self._found(layer, key))
         record.proposals = proposals
-        record.base = np.where(
-            np.isin(record.current, list(record.state.own)), 0, record.current
-        )
+        record.base = np.where(np.isin(record.current, list(record.state.own)), 0, record.current)
         record.edited = (proposals.labels > 0) & (record.current == 0)
         self._records.setdefault(layer, {})[key] = record
 
@@ -226,7 +217,7 @@ class Results:
 
     def _found(self, layer: Labels, key: Key) -> Written:
         """What the features of a layer say about labels that were not written just now."""
-        present = present_labels(read_plane(layer, key))
+        present = set(count_pixels(read_plane(layer, key)))
         table = self.objects(layer)
         rows = table[table["label"].isin(present)]
         proposed = (rows["status"] == "proposed") & (rows["source"] == "auto")
@@ -240,7 +231,9 @@ class Results:
         tables = [r.state.objects for r in records if len(r.state.objects)]
         known = {int(v) for table in tables for v in table["label"]}
         rest = self.objects(layer)
-        elsewhere = rest[~rest["label"].isin(known)] if len(records) < _n_planes(layer) else rest[:0]
+        elsewhere = (
+            rest[~rest["label"].isin(known)] if len(records) < _n_planes(layer) else rest[:0]
+        )
         parts = [*tables, *([elsewhere] if len(elsewhere) else [])]
         joined = pd.concat(parts, ignore_index=True) if parts else empty_objects()
         set_objects(layer, joined.drop_duplicates("label"))

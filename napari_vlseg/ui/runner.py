@@ -79,7 +79,7 @@ def guard(work: Work[Any]) -> Work[Done | Failed]:
                 yield event
     except VlsegError as error:
         return Failed(str(error))
-    except Exception as error:  # noqa: BLE001 - the log has the traceback, the person a sentence
+    except Exception as error:
         LOG.exception("a job stopped unexpectedly")
         detail = str(error).strip().splitlines()
         return Failed(

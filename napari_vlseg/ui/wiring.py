@@ -12,7 +12,7 @@ from qtpy.QtWidgets import QFileDialog, QMenu, QWidget
 from napari_vlseg.errors import ImageError
 from napari_vlseg.prompts import TEMPLATES
 from napari_vlseg.samples import sample_names
-from napari_vlseg.ui.layers import image_array
+from napari_vlseg.ui.geometry import image_array
 from napari_vlseg.ui.opening import add_sample, open_images
 
 if TYPE_CHECKING:
@@ -42,19 +42,21 @@ def _wire_image(widget: VlsegWidget) -> None:
     def show() -> None:
         view.show_layers(images.layers, images.layer, images.scope())
 
+    def fill_popup() -> None:
+        layer = images.require()
+        low, high = (0, 1) if layer.rgb else layer.contrast_limits
+        limits = None if layer.rgb else (float(low), float(high))
+        popup.show_view(images.view(layer), image_array(layer).shape, limits)
+
     def show_channels() -> None:
         with controller.told():
-            layer = images.require()
-            limits = None if layer.rgb else tuple(float(v) for v in layer.contrast_limits)
-            popup.show_view(images.view(layer), image_array(layer).shape, limits)
+            fill_popup()
             popup.show_below(view.channels)
 
     def edit(change: Any, value: Any) -> None:
         with controller.told():
             change(value)
-            layer = images.require()
-            limits = None if layer.rgb else tuple(float(v) for v in layer.contrast_limits)
-            popup.show_view(images.view(layer), image_array(layer).shape, limits)
+            fill_popup()
 
     def ask_open() -> None:
         files, _ = QFileDialog.getOpenFileNames(view, "Open images")
@@ -146,7 +148,9 @@ def _show_reference_menu(widget: VlsegWidget, position: int, button: QWidget) ->
     """Where a reference is taken from: shapes or a label, on any image of the viewer."""
     references = widget.controller.references
     menu = QMenu(widget)
-    menu.addAction("Selected shapes, on the image in use", partial(references.from_shapes, position))
+    menu.addAction(
+        "Selected shapes, on the image in use", partial(references.from_shapes, position)
+    )
     for image in references.images:
         if image is not widget.controller.images.layer:
             menu.addAction(
@@ -194,14 +198,14 @@ def _wire_run(widget: VlsegWidget) -> None:
         notification_manager.dispatch(Notification(text, _SEVERITIES[severity]))
 
     widget.run.segment_wanted.connect(widget.segment)
-    widget.run.cancel_wanted.connect(controller.cancel)
+    widget.run.cancel_wanted.connect(controller.segmenter.cancel)
     widget.status.keys_wanted.connect(lambda: widget.keys.show_below(widget.status.help))
     controller.busy_changed.connect(widget.run.show_busy)
     controller.progress_changed.connect(widget.run.show_progress)
     controller.activity_changed.connect(widget.status.show_activity)
     controller.facts_changed.connect(show_facts)
     controller.message.connect(notify)
-    controller.labels_touched.connect(widget.look_timer.start)
+    controller.labels_touched.connect(lambda: widget.look_timer.start())
     show_facts()
     widget.status.show_activity("type what to find, then press Segment")
 

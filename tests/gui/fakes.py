@@ -9,12 +9,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from napari_vlseg.events import Progress, Work
+from napari_vlseg.events import Progress, Work, run
 from napari_vlseg.models.base import Conditional, Embedding
 from napari_vlseg.prompts import ClassPrompt
 from napari_vlseg.proposals import ModelInfo
 from napari_vlseg.tiling import plan_tiles
 from napari_vlseg.ui.jobs import ModelSettings
+from napari_vlseg.ui.runner import Done, Handlers, guard
 
 N_TILES = 20
 
@@ -33,9 +34,7 @@ class BrightnessModel:
     default_threshold = 0.5
     input_size = 64
 
-    def __init__(
-        self, seconds_per_tile: float = 0.0, gate: threading.Event | None = None
-    ) -> None:
+    def __init__(self, seconds_per_tile: float = 0.0, gate: threading.Event | None = None) -> None:
         self.info = ModelInfo("brightness", "1", device="cpu")
         self.tiles_encoded = 0
         self._seconds = seconds_per_tile
@@ -107,3 +106,33 @@ def blobs(shape: tuple[int, int] = (96, 128), level: float = 0.8) -> np.ndarray:
             image[row : row + 20, col : col + 20] = level * 0.5
             image[row + 4 : row + 16, col + 4 : col + 16] = 1
     return np.round(image * 255).astype(np.uint8)
+
+
+class ManualRunner:
+    """Runs jobs only when told: whatever a person may do in mid-run happens in between."""
+
+    def __init__(self) -> None:
+        self.jobs: dict[str, tuple[Work, Handlers]] = {}
+        self.cancelled: list[str] = []
+
+    def start(self, lane: str, work: Work, handlers: Handlers) -> None:
+        self.jobs[lane] = (guard(work), handlers)
+
+    def cancel(self, lane: str) -> None:
+        self.cancelled.append(lane)
+
+    def busy(self, lane: str) -> bool:
+        return lane in self.jobs
+
+    def close(self) -> None:
+        self.jobs.clear()
+
+    def finish(self, lane: str = "model") -> None:
+        """Run the job of a lane to its end, although it may have been cancelled."""
+        work, handlers = self.jobs[lane]
+        outcome = run(work, handlers.event)
+        del self.jobs[lane]
+        if isinstance(outcome, Done):
+            handlers.done(outcome.value)
+        else:
+            handlers.failed(outcome.message)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 import numpy as np
@@ -23,7 +24,7 @@ from superqt import QLabeledDoubleSlider
 from napari_vlseg.prompts import ClassPrompt, ReferencePrompt
 from napari_vlseg.ui.prompt_editor import format_phrases
 from napari_vlseg.ui.views.icons import icon, swatch
-from napari_vlseg.ui.views.parts import column, hint, row, tool
+from napari_vlseg.ui.views.parts import clear, column, hint, row, tool
 
 _PREVIEW_MS = 25
 _SETTLE_MS = 180
@@ -57,7 +58,7 @@ class ClassRow(QFrame):
         self.swatch.setToolTip("Colour of the class")
         self.swatch.clicked.connect(self._choose_color)
         self.name = QLineEdit()
-        self.name.setFixedWidth(72)
+        self.name.setFixedWidth(88)
         self.name.setToolTip("Name of the class, as it is exported")
         self.name.editingFinished.connect(lambda: self.name_edited.emit(self.name.text()))
         self.phrases = QLineEdit()
@@ -82,8 +83,8 @@ class ClassRow(QFrame):
             lambda: self.reference_menu_wanted.emit(self.add_reference)
         )
         self.mix = _slider("How much references count against text; needs both")
-        self.mix.valueChanged.connect(lambda _: self._mix_timer.start())
         self._mix_timer = _timer(self, _SETTLE_MS, lambda: self.mix_edited.emit(self.mix.value()))
+        self.mix.valueChanged.connect(lambda _: self._mix_timer.start())
         self._build_threshold()
         self.warning = hint()
         self.warning.setStyleSheet("color: #e8a33d")
@@ -107,11 +108,13 @@ class ClassRow(QFrame):
 
     def _lay_out(self) -> None:
         layout = column(self, margin=3, spacing=2)
-        layout.addLayout(row(self.swatch, self.name, self.phrases, self.eye, self.more))
+        layout.addLayout(row(self.swatch, self.phrases, self.eye, self.more))
         references = QWidget()
         references.setLayout(self._references)
         self._references.setContentsMargins(0, 0, 0, 0)
-        layout.addLayout(row(QLabel("refs"), references, self.add_reference, 1))
+        layout.addLayout(
+            row(QLabel("name"), self.name, QLabel("refs"), references, self.add_reference, 1)
+        )
         self._mix_row = QWidget()
         self._mix_row.setLayout(row(QLabel("text"), self.mix, QLabel("reference")))
         layout.addWidget(self._mix_row)
@@ -146,8 +149,7 @@ class ClassRow(QFrame):
         self.threshold.setValue(min(max(self.threshold.value() + step, 0), 1))
 
     def _show_references(self, references: tuple[ReferencePrompt, ...]) -> None:
-        while self._references.count():
-            self._references.takeAt(0).widget().deleteLater()
+        clear(self._references)
         for number, reference in enumerate(references):
             button = QToolButton()
             button.setIcon(_thumbnail(reference))
@@ -200,7 +202,7 @@ def _slider(tip: str) -> QLabeledDoubleSlider:
     return slider
 
 
-def _timer(parent: QWidget, milliseconds: int, timeout: object) -> QTimer:
+def _timer(parent: QWidget, milliseconds: int, timeout: Callable[[], object]) -> QTimer:
     timer = QTimer(parent)
     timer.setSingleShot(True)
     timer.setInterval(milliseconds)

@@ -43,7 +43,7 @@ class ImageHeader(QWidget):
             )
         )
         label = QLabel("Image")
-        label.setFixedWidth(44)
+        label.setFixedWidth(50)
         layout = column(self, margin=0)
         layout.addLayout(row(label, self._combo, self.channels))
         layout.addWidget(self._scope)
@@ -91,7 +91,7 @@ class ModelHeader(QWidget):
             "gear", "Device, precision, working scale, offline", self.settings_wanted.emit
         )
         label = QLabel("Model")
-        label.setFixedWidth(44)
+        label.setFixedWidth(50)
         self.setLayout(row(label, self._combo, self.settings))
 
     def show_model(self, name: str) -> None:

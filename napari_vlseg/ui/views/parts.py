@@ -10,6 +10,7 @@ from qtpy.QtWidgets import (
     QFrame,
     QHBoxLayout,
     QLabel,
+    QLayout,
     QPushButton,
     QSizePolicy,
     QToolButton,
@@ -83,6 +84,15 @@ def hint(text: str = "") -> QLabel:
     return label
 
 
+def clear(layout: QLayout) -> None:
+    """Remove all widgets from a layout."""
+    while layout.count():
+        item = layout.takeAt(0)
+        widget = None if item is None else item.widget()
+        if widget is not None:
+            widget.deleteLater()
+
+
 class Fold(QFrame):
     """A title that shows or hides what is under it."""
 
@@ -122,7 +132,8 @@ class Popup(QFrame):
         """Open under a widget, inside the screen."""
         self.adjustSize()
         corner = widget.mapToGlobal(widget.rect().bottomRight())
-        screen = widget.screen().availableGeometry()
+        display = widget.screen()
+        screen = self.rect() if display is None else display.availableGeometry()
         left = min(max(corner.x() - self.width(), screen.left()), screen.right() - self.width())
         top = min(corner.y(), screen.bottom() - self.height())
         self.move(left, top)

@@ -23,7 +23,7 @@ from qtpy.QtWidgets import (
 from napari_vlseg.images import Channel, ImageView
 from napari_vlseg.ui.jobs import ModelSettings
 from napari_vlseg.ui.views.icons import swatch
-from napari_vlseg.ui.views.parts import Popup, hint
+from napari_vlseg.ui.views.parts import Popup, clear, hint
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 PRECISIONS = ("auto", "float32", "bfloat16", "float16")
@@ -125,8 +125,7 @@ class ChannelsPopup(Popup):
         self._show_channels(count)
 
     def _show_channels(self, count: int) -> None:
-        while self._grid.count():
-            self._grid.takeAt(0).widget().deleteLater()
+        clear(self._grid)
         on = {channel.index: channel for channel in self._shown.channels}
         for index in range(count):
             channel = on.get(index, Channel(index))

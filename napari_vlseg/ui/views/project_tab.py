@@ -35,9 +35,7 @@ class ProjectTab(QWidget):
                 self.save,
             )
         )
-        self.format = narrow_combo(
-            "tiff: pairs of images and masks · coco: COCO instances as JSON"
-        )
+        self.format = narrow_combo("tiff: pairs of images and masks · coco: COCO instances as JSON")
         self.format.addItems(list(formats))
         self.out = QLineEdit()
         self.out.setPlaceholderText("folder to export to")

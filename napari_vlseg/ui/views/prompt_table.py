@@ -77,9 +77,11 @@ class PromptTableView(QWidget):
                 widget.phrases.setModified(False)
                 self.phrases_edited.emit(position, widget.phrases.text())
 
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 - Qt's name
+    def eventFilter(  # noqa: N802 - Qt's name
+        self, watched: QObject | None, event: QEvent | None
+    ) -> bool:
         """Remember the row that a person works on: keys act on it."""
-        if event.type() == QEvent.Type.FocusIn:
+        if event is not None and event.type() == QEvent.Type.FocusIn:
             for position, widget in enumerate(self.rows):
                 if isinstance(watched, QWidget) and widget.isAncestorOf(watched):
                     self.current = position

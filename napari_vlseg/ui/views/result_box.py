@@ -59,10 +59,12 @@ class ResultBox(QWidget):
         """Show settings; nothing is reported."""
         self._shown = shown
         (self.classes if shown.mode == "semantic" else self.instances).setChecked(True)
-        for widget, value in ((self.min_size, shown.min_size), (self.smoothing, shown.smoothing)):
-            blocked = widget.blockSignals(True)
-            widget.setValue(value)
-            widget.blockSignals(blocked)
+        for widget in (self.min_size, self.smoothing):
+            widget.blockSignals(True)
+        self.min_size.setValue(shown.min_size)
+        self.smoothing.setValue(shown.smoothing)
+        for widget in (self.min_size, self.smoothing):
+            widget.blockSignals(False)
         self.fill_holes.setChecked(shown.fill_holes)
         self.split.setCurrentIndex(self.split.findData(shown.split))
         self.split.setEnabled(shown.mode != "semantic")
@@ -100,9 +102,7 @@ class ResultBox(QWidget):
         )
         for name, title in _POLICIES.items():
             self.policy.addItem(title, name)
-        self.policy.activated.connect(
-            lambda *_: self.policy_chosen.emit(self.policy.currentData())
-        )
+        self.policy.activated.connect(lambda *_: self.policy_chosen.emit(self.policy.currentData()))
         self.target = narrow_combo("The labels layer that results are written to")
         self.target.addItem("a new layer")
         self.target.activated.connect(lambda i: self.target_chosen.emit(self._targets[i]))

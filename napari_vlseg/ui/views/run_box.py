@@ -24,9 +24,7 @@ class RunBox(QWidget):
             "Find the classes of the table on the plane in view (Ctrl+Enter)",
             self.segment_wanted.emit,
         )
-        self.cancel = push(
-            "Cancel", "Stop within one tile (Alt+Shift+X)", self.cancel_wanted.emit
-        )
+        self.cancel = push("Cancel", "Stop within one tile (Alt+Shift+X)", self.cancel_wanted.emit)
         self.segment.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.bar = QProgressBar()
         self.bar.setToolTip("What is done, and how long the rest will take")
