@@ -64,9 +64,10 @@ def interleaved(
     for candidate in candidates.values():
         candidate()
     seconds: dict[str, list[float]] = {name: [] for name in candidates}
-    for _ in range(repeats):
-        for name, candidate in candidates.items():
-            seconds[name].append(_mean_seconds(candidate))
+    for number in range(repeats):
+        # To and fro, so that a load that grows or fades weighs on all alike.
+        for name in list(candidates)[:: -1 if number % 2 else 1]:
+            seconds[name].append(_mean_seconds(candidates[name]))
     return seconds
 
 

@@ -1,17 +1,21 @@
 """CLIPSeg's parts as NumPy-facing calls: vision tower, text tower and decoder on their own.
 
 `CLIPSegForImageSegmentation.forward` runs all three at once. Here the vision tower's
-activations are kept, so that a further prompt costs the decoder alone. The vision tower runs
-in the chosen precision; text tower, projections and decoder are small and stay in float32.
+activations are kept, so that a further prompt costs the decoder alone. They are kept as the
+decoder's first linear maps leave them, which no prompt changes: 64 channels per layer
+instead of 768. The vision tower runs in the chosen precision; text tower, projections and
+decoder are small and stay in float32.
 """
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 
 from napari_vlseg.models.preprocessing import Preprocessing
 
@@ -39,6 +43,7 @@ class ClipSegNetwork:
 
     def __init__(self, model: Any, tokenizer: Any, preprocessing: Preprocessing) -> None:
         self.model = model.eval().requires_grad_(False)
+        self.decoder = _without_reduction(self.model.decoder)
         self.tokenizer = tokenizer
         self.preprocessing = preprocessing
         self.patch_size: int = model.config.vision_config.patch_size
@@ -63,12 +68,15 @@ class ClipSegNetwork:
 
         Returns
         -------
-        tuple of torch.Tensor, each of shape (n, 1 + patches, hidden)
-            What the decoder reads, one per extracted layer.
+        tuple of torch.Tensor, float32, each of shape (n, 1 + patches, reduce_dim)
+            What `decode` reads, one per extracted layer, in their order.
         """
         states = self._vision(tiles, output_hidden_states=True).hidden_states
         # States also hold the input of the first block: block i ends in entry i + 1.
-        return tuple(states[layer + 1] for layer in self.model.extract_layers)
+        layers = [states[layer + 1].float() for layer in self.model.extract_layers]
+        # The decoder starts from the last layer, so its first reduction belongs to that.
+        reductions = reversed(self.model.decoder.reduces)
+        return tuple(reduce(layer) for reduce, layer in zip(reductions, layers, strict=True))
 
     @torch.inference_mode()
     def decode(self, activations: Activations, vectors: np.ndarray) -> np.ndarray:
@@ -76,7 +84,8 @@ class ClipSegNetwork:
 
         Parameters
         ----------
-        activations : tuple of torch.Tensor, each of shape (n, 1 + patches, hidden)
+        activations : tuple of torch.Tensor, each of shape (n, 1 + patches, reduce_dim)
+            From `activations`, on any device.
         vectors : numpy.ndarray, shape (p, projection_dim), float32
 
         Returns
@@ -85,11 +94,11 @@ class ClipSegNetwork:
         """
         n_prompts, n_tiles = len(vectors), len(activations[0])
         repeated = [
-            layer.to(self.device, torch.float32).expand(n_prompts, *layer.shape).flatten(0, 1)
+            layer.to(self.device).expand(n_prompts, *layer.shape).flatten(0, 1)
             for layer in activations
         ]
         conditional = torch.from_numpy(vectors).to(self.device).repeat_interleave(n_tiles, dim=0)
-        logits = self.model.decoder(repeated, conditional).logits
+        logits = self.decoder(repeated, conditional).logits
         side = self.patch_size * round((activations[0].shape[1] - 1) ** 0.5)
         if logits.shape[-1] != side:
             # The complex transposed convolution has the patch's factor at patch 16 alone.
@@ -119,3 +128,12 @@ class ClipSegNetwork:
     def _vision(self, pictures: np.ndarray, **options: bool) -> Any:
         pixels = self.preprocessing.normalize(pictures).to(self.device, self.dtype)
         return self.model.clip.vision_model(pixels, interpolate_pos_encoding=True, **options)
+
+
+def _without_reduction(decoder: Any) -> Any:
+    """The same decoder over the same weights, for activations that are reduced already."""
+    light = copy.copy(decoder)
+    nothing = nn.ModuleList(nn.Identity() for _ in decoder.reduces)
+    # A shallow copy shares the table of its parts; the original must keep its reductions.
+    light._modules = {**decoder._modules, "reduces": nothing}
+    return light

@@ -93,6 +93,20 @@ def test_many_prompts_equal_one_at_a_time(segmenter: ClipSegSegmenter, plane: np
     assert np.abs(together[0] - together[1]).max() > 0.01
 
 
+def test_an_embedding_holds_what_no_prompt_changes(
+    segmenter: ClipSegSegmenter, plane: np.ndarray
+) -> None:
+    """The decoder's reduced channels, not the vision tower's: twelvefold less at full size."""
+    batch = segmenter.encode(plane, working_scale=1).activations[0]
+    config = segmenter._network.model.config
+    assert [layer.shape for layer in batch] == [(9, 1 + 4 * 4, config.reduce_dim)] * 3
+    own, _ = segmenter.condition(ClassPrompt("n", ("cells",)))
+    before = [layer.clone() for layer in batch]
+    segmenter._network.decode(batch, np.stack([own.vector] * 3))
+    for layer, kept in zip(batch, before, strict=True):
+        torch.testing.assert_close(layer, kept, rtol=0, atol=0)
+
+
 def test_published_decoder_size() -> None:
     with torch.device("meta"):
         decoder = CLIPSegDecoder(CLIPSegConfig(reduce_dim=64))

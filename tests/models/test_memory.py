@@ -63,7 +63,7 @@ def seeming_gpu(checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> SeemingGpu
         if device.type == "cpu":
             clip = network.model.clip
             clip.vision_model = getattr(clip.vision_model, "module", clip.vision_model)
-            network.model.decoder = getattr(network.model.decoder, "module", network.model.decoder)
+            network.decoder = getattr(network.decoder, "module", network.decoder)
 
     def build() -> tuple[ClipSegSegmenter, ClipSegNetwork]:
         monkeypatch.setattr(ClipSegNetwork, "move", move)
@@ -142,8 +142,8 @@ def test_the_decoder_takes_fewer_prompts_then_the_cpu(
     values_per_pair = embedding.activations[0][0][0].numel()
     expected = segmenter.predict(segmenter.encode(plane, working_scale=1), prompts)
     for room, last in ((4 * values_per_pair, "4 masks at a time."), (1, "more slowly.")):
-        decoder = getattr(network.model.decoder, "module", network.model.decoder)
-        network.model.decoder = Crowded(decoder, room, CUDA_ERROR)
+        decoder = getattr(network.decoder, "module", network.decoder)
+        network.decoder = Crowded(decoder, room, CUDA_ERROR)
         events: list[Event] = []
         found = run(crowded.predict_steps(embedding, prompts), events.append)
         assert notices(events)[-1].endswith(last)
