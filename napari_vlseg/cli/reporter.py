@@ -102,7 +102,7 @@ class Reporter:
         """Print the result: the document as JSON, or `shown` for people."""
         self.__exit__()
         if self.as_json:
-            sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+            _write_json(document)
             return
         from rich.console import Console
 
@@ -137,8 +137,7 @@ def reporting(as_json: bool, debug: bool) -> Iterator[Reporter]:
         message = _sentence(error)
         reporter.fail(message)
         if as_json:
-            document = {"error": {"type": type(error).__name__, "message": message}}
-            sys.stdout.write(json.dumps(document, ensure_ascii=False) + "\n")
+            _write_json({"error": {"type": type(error).__name__, "message": message}})
         raise typer.Exit(ExitCode.USER_ERROR) from error
 
 
@@ -150,3 +149,8 @@ def _sentence(error: Exception) -> str:
         f"An unexpected {type(error).__name__} ({cause}): "
         "run the command again with --debug for the details."
     )
+
+
+def _write_json(document: dict[str, Any]) -> None:
+    # Escaped to ASCII, which every console and every pipe passes on unharmed.
+    sys.stdout.write(json.dumps(document, indent=2) + "\n")
