@@ -64,6 +64,7 @@ class PromptEncoder:
         """
         if not templates:
             raise PromptError("There is no phrase template: choose at least “{}”.")
+        self._embed_texts((*prompt.phrases, *prompt.negatives), templates)
         text = self._text_mean(prompt.phrases, templates) if prompt.phrases else None
         shown = self._reference_mean(prompt.references, visual) if prompt.references else None
         own = Conditional(_mix(prompt, text, shown), prompt.describe())
@@ -73,12 +74,15 @@ class PromptEncoder:
         ]
 
     def _text_mean(self, phrases: Sequence[str], templates: Sequence[str]) -> np.ndarray:
-        keys = [(phrase.strip(), template) for phrase in phrases for template in templates]
-        missing = list(dict.fromkeys(key for key in keys if key not in self._texts))
+        return np.mean([self._texts[key] for key in _keys(phrases, templates)], axis=0)
+
+    def _embed_texts(self, phrases: Sequence[str], templates: Sequence[str]) -> None:
+        """Embed what was not seen before, in one pass of the text tower."""
+        keys = dict.fromkeys(_keys(phrases, templates))
+        missing = [key for key in keys if key not in self._texts]
         if missing:
             texts = [template.replace("{}", phrase) for phrase, template in missing]
             self._texts.update(zip(missing, self._encode_texts(texts), strict=True))
-        return np.mean([self._texts[key] for key in keys], axis=0)
 
     def _reference_mean(
         self, references: Sequence[ReferencePrompt], visual: VisualPromptSettings | None
@@ -95,6 +99,10 @@ class PromptEncoder:
             picture = engineer_visual_prompt(image, reference.mask, self._size, visual)
             self._references[key] = self._encode_pictures(picture[np.newaxis])[0]
         return self._references[key]
+
+
+def _keys(phrases: Sequence[str], templates: Sequence[str]) -> list[tuple[str, str]]:
+    return [(phrase.strip(), template) for phrase in phrases for template in templates]
 
 
 def _mix(prompt: ClassPrompt, text: np.ndarray | None, shown: np.ndarray | None) -> np.ndarray:

@@ -222,6 +222,7 @@ def test_passes_shrink_with_the_tile_and_never_vanish() -> None:
     cpu = MemoryBudget(torch.device("cpu"), torch.float32)
     assert cpu.tiles_per_pass(128) == 4
     assert cpu.tiles_per_pass(352) == 1
+    assert cpu.pairs_per_pass(352) == 2
     assert cpu.pairs_per_pass(10_000) == 1
     assert MemoryBudget(CUDA, torch.bfloat16).tiles_per_pass(352) == 16
 
