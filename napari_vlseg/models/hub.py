@@ -18,7 +18,8 @@ from typing import Any
 from napari_vlseg.errors import ModelError
 from napari_vlseg.events import Progress, Work
 
-WEIGHTS = ("model.safetensors", "pytorch_model.bin")
+WEIGHTS_FILES = ("model.safetensors", "pytorch_model.bin")
+"""Names of weights files, the preferred one first."""
 _CONFIGURATION = (
     "config.json",
     "preprocessor_config.json",
@@ -71,7 +72,7 @@ def cached_folder(repository: HubRepository) -> Path | None:
         return Path(path) if isinstance(path, str) else None
 
     config = find("config.json")
-    has_weights = any(find(name) is not None for name in WEIGHTS)
+    has_weights = any(find(name) is not None for name in WEIGHTS_FILES)
     return config.parent if config is not None and has_weights else None
 
 
@@ -190,7 +191,7 @@ def _download_files(repository: HubRepository, meter: _Meter) -> Path:
 
 def _wanted(available: Mapping[str, Any], repo_id: str) -> dict[str, Any]:
     """The files to fetch. Weights come last, so that a broken download never looks complete."""
-    weights = next((name for name in WEIGHTS if name in available), None)
+    weights = next((name for name in WEIGHTS_FILES if name in available), None)
     if weights is None or "config.json" not in available:
         raise ValueError(f"{repo_id} holds no weights that can be read")
     return {name: available[name] for name in (*_CONFIGURATION, weights) if name in available}

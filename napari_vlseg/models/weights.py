@@ -20,14 +20,13 @@ from safetensors import SafetensorError, safe_open
 from napari_vlseg.errors import ModelError
 from napari_vlseg.models.clipseg import ClipSegDefaults, ClipSegSegmenter
 from napari_vlseg.models.devices import choose_device, choose_dtype
+from napari_vlseg.models.hub import WEIGHTS_FILES
 from napari_vlseg.models.network import ClipSegNetwork
 from napari_vlseg.models.preprocessing import Preprocessing, read_json_object
 from napari_vlseg.models.vocabulary import Vocabulary
 from napari_vlseg.proposals import ModelInfo
 
 CONFIG_FILE = "config.json"
-WEIGHTS_FILES = ("model.safetensors", "pytorch_model.bin")
-"""Names of weights files, the preferred one first."""
 DEFAULTS_FILE = "vlseg.json"
 """Beside the weights, optional: {"threshold": …, "working_scale": …}."""
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from napari_vlseg.errors import ModelError
-from napari_vlseg.events import Event, Notice, Progress, Work
-from napari_vlseg.models import registry
+from napari_vlseg.events import Event, Progress, Work
+from napari_vlseg.models import registry, spec
 from napari_vlseg.models.base import DenseSegmenter
 from napari_vlseg.models.hub import HubRepository, fetch_steps
 from napari_vlseg.models.registry import LoadRequest, ModelSpec
@@ -21,8 +21,8 @@ from tests.fakes import BrightnessSegmenter
 from tests.models.fake_hub import COMMIT, FakeHub, serve
 
 
-def load_brightness(spec: ModelSpec, request: LoadRequest) -> Work[DenseSegmenter]:
-    yield Progress(f"loading {spec.name} on {request.device}", 1, 1)
+def load_brightness(model: ModelSpec, request: LoadRequest) -> Work[DenseSegmenter]:
+    yield Progress(f"loading {model.name} on {request.device}", 1, 1)
     return BrightnessSegmenter()
 
 
@@ -53,7 +53,7 @@ def install(monkeypatch: pytest.MonkeyPatch) -> Install:
 
 
 def test_the_models_of_the_package() -> None:
-    by_name = {spec.name: spec for spec in registry.specs()}
+    by_name = {model.name: model for model in registry.specs()}
     assert {"vlseg-mini", "clipseg-rd64-refined", "clipseg-rd64", "clipseg-rd16"} <= set(by_name)
     assert registry.DEFAULT_MODEL == "vlseg-mini"
     hub = by_name["clipseg-rd64-refined"]
@@ -62,7 +62,7 @@ def test_the_models_of_the_package() -> None:
 
 def test_listing_models_loads_neither_torch_nor_transformers() -> None:
     code = (
-        "import sys; from napari_vlseg.models import registry;"
+        "import sys; from napari_vlseg.models import registry, spec;"
         "[s.is_present() for s in registry.specs()];"
         "sys.exit(any(m in sys.modules for m in ('torch', 'transformers', 'qtpy')))"
     )
@@ -99,7 +99,8 @@ def test_a_broken_package_is_a_notice(install: Install, checkpoint: Path, name: 
     assert f"“{name}”" in notices[0].message
     events: list[Event] = []
     registry.load(str(checkpoint), device="cpu", on_event=events.append)
-    assert events == [Notice(notices[0].message)]
+    assert events[0] == notices[0]
+    assert events[1:] == [Progress(f"loading {checkpoint.name}", done, 1) for done in (0, 1)]
 
 
 def test_two_models_of_one_name_are_an_error(install: Install) -> None:
@@ -128,13 +129,13 @@ def test_a_model_of_the_hub_has_its_commit_and_threshold(
 
 
 def test_a_missing_bundled_model_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(registry, "bundled_folder", lambda name: tmp_path / name)
+    monkeypatch.setattr(spec, "bundled_folder", lambda name: tmp_path / name)
     with pytest.raises(ModelError, match="install napari-vlseg again"):
         registry.load()
 
 
 def test_the_bundled_model_answers() -> None:
-    mini = next(spec for spec in registry.specs() if spec.name == registry.DEFAULT_MODEL)
+    mini = {model.name: model for model in registry.specs()}[registry.DEFAULT_MODEL]
     if not mini.is_present():
         pytest.skip("the bundled weights are not in this checkout")
     import numpy as np
