@@ -12,10 +12,7 @@ from napari_vlseg.cli.options import AsJson, Debug, Out
 from napari_vlseg.cli.reporter import ExitCode, Reporter, reporting
 
 if TYPE_CHECKING:
-    from napari_vlseg.cli.references import ReferenceSpec
-    from napari_vlseg.images import Channel
     from napari_vlseg.models.base import DenseSegmenter
-    from napari_vlseg.prompts import PromptTable
     from napari_vlseg.workflow.batch import Outcome
 
 _PROMPT = "Prompt"
@@ -153,9 +150,11 @@ def segment(
     files never.
     """
     with reporting(as_json, debug) as reporter:
+        from napari_vlseg.cli.parsing import build_table, parse_channels, parse_plane
         from napari_vlseg.cli.references import parse_reference
         from napari_vlseg.proposals import PostProcess
-        from napari_vlseg.workflow.batch import plan_jobs, segment_files
+        from napari_vlseg.workflow.batch import segment_files
+        from napari_vlseg.workflow.jobs import plan_jobs
 
         specs = [parse_reference(spec) for spec in reference or ()]
         table = build_table(text or (), specs, mix, threshold, template)
@@ -175,73 +174,6 @@ def segment(
         )
         outcomes = reporter.run(work)
         _report(reporter, outcomes, segmenter, out)
-
-
-def build_table(
-    text: Sequence[str],
-    specs: Sequence[ReferenceSpec],
-    mix: float,
-    threshold: float | None,
-    template: str,
-) -> PromptTable:
-    """The prompt table that the options describe.
-
-    Raises
-    ------
-    PromptError, ImageError, SettingsError
-    """
-    from napari_vlseg.cli.references import read_references
-    from napari_vlseg.errors import SettingsError
-    from napari_vlseg.prompts import TEMPLATES, PromptTable, parse_class
-
-    if template not in TEMPLATES:
-        raise SettingsError(
-            f"There is no template set “{template}”: choose one of {', '.join(TEMPLATES)}."
-        )
-    classes = list(dict.fromkeys(parse_class(spec)[0] for spec in text))
-    return PromptTable.build(
-        list(text),
-        read_references(specs, classes),
-        mix=mix,
-        threshold=threshold,
-        templates=TEMPLATES[template],
-    )
-
-
-def parse_plane(plane: str | None) -> tuple[int, ...]:
-    """``"3,0"`` as positions on the leading axes.
-
-    Raises
-    ------
-    SettingsError
-        If a part is no whole number from 0.
-    """
-    from napari_vlseg.errors import SettingsError
-
-    parts = plane.split(",") if plane else []
-    if not all(part.strip().isdecimal() for part in parts):
-        raise SettingsError(f"The plane “{plane}” is not a list of numbers from 0, such as 3,0.")
-    return tuple(int(part) for part in parts)
-
-
-def parse_channels(specs: Sequence[str]) -> tuple[Channel, ...]:
-    """``["0=#00ff00", "2=#ff00ff"]`` as channels; a colour that is left out is white.
-
-    Raises
-    ------
-    SettingsError
-        If a part is no whole number from 0, or a colour has another form.
-    """
-    from napari_vlseg.errors import SettingsError
-    from napari_vlseg.images import Channel
-
-    channels = []
-    for spec in specs:
-        number, _, color = spec.partition("=")
-        if not number.strip().isdecimal():
-            raise SettingsError(f"The channel “{spec}” is not of the form 0 or 0=#00ff00.")
-        channels.append(Channel(int(number), color.strip() or "#ffffff"))
-    return tuple(channels)
 
 
 def load(name: str, device: str, offline: bool, reporter: Reporter) -> DenseSegmenter:

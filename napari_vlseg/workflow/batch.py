@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from napari_vlseg.errors import ExportError, ImageError, VlsegError
+from napari_vlseg.errors import ImageError, VlsegError
 from napari_vlseg.events import Notice, Progress, Work
-from napari_vlseg.files import writing
 from napari_vlseg.images import (
     Channel,
     SourceImage,
@@ -23,23 +22,10 @@ from napari_vlseg.images import (
 from napari_vlseg.models.base import DenseSegmenter
 from napari_vlseg.prompts import PromptTable
 from napari_vlseg.proposals import PostProcess, Proposals
-from napari_vlseg.workflow.label_files import check_replaceable, write_labels, write_probabilities
+from napari_vlseg.workflow.jobs import Job
+from napari_vlseg.workflow.label_files import write_labels, write_probabilities
 from napari_vlseg.workflow.propose import propose
-from napari_vlseg.workflow.records import object_records, read_records, write_records
-
-
-@dataclass(frozen=True)
-class Job:
-    """One image and the files that its segmentation makes."""
-
-    image: Path
-    labels: Path
-    probabilities: Path | None = None
-
-    @property
-    def outputs(self) -> tuple[Path, ...]:
-        """The files that are written."""
-        return (self.labels,) if self.probabilities is None else (self.labels, self.probabilities)
+from napari_vlseg.workflow.records import object_records, write_records
 
 
 @dataclass(frozen=True)
@@ -75,57 +61,6 @@ class Outcome:
         return asdict(self)
 
 
-def plan_jobs(
-    images: Sequence[Path],
-    out: Path,
-    *,
-    probabilities: bool = False,
-    inputs: Iterable[Path] = (),
-) -> tuple[Job, ...]:
-    """Decide which files each image makes, before anything runs.
-
-    Parameters
-    ----------
-    images : sequence of pathlib.Path
-    out : pathlib.Path
-        Made where it is missing.
-    probabilities : bool
-        Whether ``<stem>_probabilities.tif`` is written too.
-    inputs : iterable of pathlib.Path
-        Further files that are read, such as references.
-
-    Returns
-    -------
-    tuple of Job
-
-    Raises
-    ------
-    ExportError
-        If two images would make one file, if a file would replace an input or something that
-        `segment_files` did not write, or if the folder can't be written to.
-    """
-    jobs = tuple(
-        Job(
-            image,
-            out / f"{image.stem}.tif",
-            out / f"{image.stem}_probabilities.tif" if probabilities else None,
-        )
-        for image in images
-    )
-    _check_distinct(jobs)
-    read = {path.resolve() for path in (*images, *inputs)}
-    for output in (output for job in jobs for output in job.outputs):
-        if output.resolve() in read:
-            raise ExportError(
-                f"The labels would overwrite the input “{output}”: choose another folder."
-            )
-        check_replaceable(output)
-    read_records(out)
-    with writing(out, ExportError):
-        out.mkdir(parents=True, exist_ok=True)
-    return jobs
-
-
 def segment_files(
     jobs: Sequence[Job],
     model: DenseSegmenter,
@@ -145,7 +80,7 @@ def segment_files(
     Parameters
     ----------
     jobs : sequence of Job
-        From `plan_jobs`.
+        From `napari_vlseg.workflow.jobs.plan_jobs`.
     model, prompts, postprocess, working_scale
         See `napari_vlseg.workflow.propose.propose`.
     index : sequence of int
@@ -215,19 +150,6 @@ def read_plane(
             "pixels: leave out --plane."
         )
     return extract_plane(source.data, index, view)
-
-
-def _check_distinct(jobs: Sequence[Job]) -> None:
-    owners: dict[str, Path] = {}
-    for job in jobs:
-        for output in job.outputs:
-            key = output.name.casefold()  # one file on Windows and macOS
-            if key in owners:
-                raise ExportError(
-                    f"“{owners[key]}” and “{job.image}” would both be written to “{output}”: "
-                    "segment them into different folders."
-                )
-            owners[key] = job.image
 
 
 def _write(job: Job, source: SourceImage, proposals: Proposals) -> None:

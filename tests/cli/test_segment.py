@@ -8,7 +8,9 @@ import tifffile
 from skimage.io import imsave
 
 from napari_vlseg.images import read_image, read_mask
+from napari_vlseg.prompts import PromptTable
 from napari_vlseg.workflow.batch import segment_files
+from napari_vlseg.workflow.jobs import plan_jobs
 from napari_vlseg.workflow.records import RECORD_KEYS
 
 
@@ -195,9 +197,6 @@ def test_an_image_that_fails_later_keeps_its_earlier_labels(cli, model, cells, t
 
 
 def test_an_interrupted_run_has_records_for_what_it_wrote(model, cells, scene, tmp_path):
-    from napari_vlseg.prompts import PromptTable
-    from napari_vlseg.workflow.batch import plan_jobs
-
     other = tmp_path / "other.png"
     imsave(other, scene[0], check_contrast=False)
     jobs = plan_jobs([cells, other], tmp_path / "out")

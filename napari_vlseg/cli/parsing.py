@@ -1,0 +1,68 @@
+"""What options say, as the objects that the work takes. Imported when a command runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from napari_vlseg.cli.references import ReferenceSpec, read_references
+from napari_vlseg.errors import SettingsError
+from napari_vlseg.images import Channel
+from napari_vlseg.prompts import TEMPLATES, PromptTable, parse_class
+
+
+def build_table(
+    text: Sequence[str],
+    specs: Sequence[ReferenceSpec],
+    mix: float,
+    threshold: float | None,
+    template: str,
+) -> PromptTable:
+    """The prompt table that the options describe.
+
+    Raises
+    ------
+    PromptError, ImageError, SettingsError
+    """
+    if template not in TEMPLATES:
+        raise SettingsError(
+            f"There is no template set “{template}”: choose one of {', '.join(TEMPLATES)}."
+        )
+    classes = list(dict.fromkeys(parse_class(spec)[0] for spec in text))
+    return PromptTable.build(
+        list(text),
+        read_references(specs, classes),
+        mix=mix,
+        threshold=threshold,
+        templates=TEMPLATES[template],
+    )
+
+
+def parse_plane(plane: str | None) -> tuple[int, ...]:
+    """``"3,0"`` as positions on the leading axes.
+
+    Raises
+    ------
+    SettingsError
+        If a part is no whole number from 0.
+    """
+    parts = plane.split(",") if plane else []
+    if not all(part.strip().isdecimal() for part in parts):
+        raise SettingsError(f"The plane “{plane}” is not a list of numbers from 0, such as 3,0.")
+    return tuple(int(part) for part in parts)
+
+
+def parse_channels(specs: Sequence[str]) -> tuple[Channel, ...]:
+    """``["0=#00ff00", "2=#ff00ff"]`` as channels; a colour that is left out is white.
+
+    Raises
+    ------
+    SettingsError
+        If a part is no whole number from 0, or a colour has another form.
+    """
+    channels = []
+    for spec in specs:
+        number, _, color = spec.partition("=")
+        if not number.strip().isdecimal():
+            raise SettingsError(f"The channel “{spec}” is not of the form 0 or 0=#00ff00.")
+        channels.append(Channel(int(number), color.strip() or "#ffffff"))
+    return tuple(channels)
