@@ -68,7 +68,7 @@ app.command(
 app.command(
     epilog=_examples(
         "napari-vlseg segment cells.tif --text nuclei --out labels",
-        'napari-vlseg segment *.png --text "nuclei=nuclei,cell nuclei;-debris" --out labels',
+        'napari-vlseg segment *.png --text "nuclei=nuclei,cell nuclei;-specks" --out labels',
         "napari-vlseg segment b.tif --reference a.tif:a_mask.tif:nuclei --out labels",
         "napari-vlseg segment b.tif -t nuclei -r a.tif:a_mask.tif --mix 0.3 --json --out labels",
     )
