@@ -200,12 +200,13 @@ def _report(
         "images": [outcome.to_dict() for outcome in outcomes],
         "notices": reporter.notices,
     }
-    table = Table("image", "labels", *_class_names(outcomes), "covered")
+    table = Table("image", *_class_names(outcomes), "covered")
     for outcome in outcomes:
         if outcome.error is None:
             counts = [str(outcome.classes[name]) for name in _class_names(outcomes)]
-            table.add_row(outcome.image, outcome.labels, *counts, f"{outcome.coverage:.1%}")
-    reporter.result(document, *([table] if table.row_count else []))
+            table.add_row(Path(outcome.image).name, *counts, f"{outcome.coverage:.1%}")
+    where = f"Labels and {RECORDS_NAME} are in {out}"
+    reporter.result(document, *([table, where] if table.row_count else []))
     if failed:
         if len(outcomes) > 1:
             reporter.fail(f"{len(failed)} of {len(outcomes)} images could not be segmented.")
