@@ -71,6 +71,15 @@ def test_text_prompt_equals_forward(variant: ClipSegSegmenter) -> None:
     assert found.std() > 0.01
 
 
+def test_a_coarser_decoder_is_brought_to_the_size_of_the_tile(tmp_path: Path) -> None:
+    """The complex transposed convolution gives 4 instead of 8 pixels per patch here."""
+    folder = save_checkpoint(tmp_path, use_complex_transposed_convolution=True, patch_size=8)
+    model = load_clipseg(folder, "tiny", device="cpu")
+    found = predict_one(model, square(model), ClassPrompt("n", ("cells",)))
+    assert found.shape == (32, 32)
+    assert found.std() > 0
+
+
 def test_reference_prompt_equals_forward(variant: ClipSegSegmenter) -> None:
     plane, reference = square(variant), reference_of(square(variant, seed=1))
     image = reference.image.astype(np.float32) / 255
