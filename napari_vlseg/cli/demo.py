@@ -53,7 +53,7 @@ def demo(
 def _report(reporter: Reporter, result: DemoResult) -> None:
     from rich.table import Table
 
-    table = Table("nuclei", "objects", "of", "IoU", "Dice", "AP@0.5")
+    table = Table("nuclei", "found", "true", "IoU", "Dice", "AP@0.5")
     for score in result.scores:
         overlaps = (f"{value:.3f}" for value in (score.iou, score.dice, score.ap50))
         table.add_row(_TITLES[score.name], str(score.n_pred), str(score.n_truth), *overlaps)
