@@ -13,7 +13,7 @@ from napari_vlseg.metrics import match_instances
 from napari_vlseg.proposals import new_uid
 
 _MATCH_IOU = 0.5
-_OUTSIDE = 0.5
+_MOSTLY = 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +71,8 @@ def correct_worst(
     corrected = labels.astype(np.int32)
     partners = _partners(truth, corrected)
     false = [label for label in _labels_in(corrected) if label not in partners.values()]
-    removed = _erase_largest(corrected, [x for x in false if _lies_outside(corrected, truth, x)])
+    missed = (truth != 0) & ~np.isin(truth, list(partners))
+    removed = _erase_largest(corrected, [x for x in false if _is_needless(corrected, missed, x)])
     fresh = count(int(labels.max(initial=0)) + 1)
     redrawn = []
     for value in _worst_first(truth, corrected, partners)[:n_objects]:
@@ -94,8 +95,9 @@ def _labels_in(labels: np.ndarray) -> list[int]:
     return [int(value) for value in np.unique(labels) if value != 0]
 
 
-def _lies_outside(labels: np.ndarray, truth: np.ndarray, label: int) -> bool:
-    return bool((truth[labels == label] == 0).mean() > _OUTSIDE)
+def _is_needless(labels: np.ndarray, missed: np.ndarray, label: int) -> bool:
+    """Whether an object shows nothing that is not shown better: it is no part of a missed one."""
+    return bool(missed[labels == label].mean() < _MOSTLY)
 
 
 def _erase_largest(labels: np.ndarray, candidates: list[int]) -> list[int]:
@@ -121,7 +123,7 @@ def _redraw(labels: np.ndarray, region: np.ndarray, label: int, false: list[int]
     """Paint a true region with a label, and clear what it replaces."""
     for fragment in false:
         pixels = labels == fragment
-        if np.count_nonzero(pixels & region) > _OUTSIDE * np.count_nonzero(pixels):
+        if np.count_nonzero(pixels & region) > _MOSTLY * np.count_nonzero(pixels):
             labels[pixels] = 0
     labels[labels == label] = 0
     labels[region] = label

@@ -19,7 +19,11 @@ def square(row, col, side=8, value=1):
 def table(labels):
     values = np.unique(labels[labels > 0])
     rows = {name: ["x"] * len(values) for name in OBJECT_COLUMNS}
-    rows |= {"label": values, "class": ["nuclei"] * len(values), "status": ["proposed"] * 3}
+    rows |= {
+        "label": values,
+        "class": ["nuclei"] * len(values),
+        "status": ["proposed"] * len(values),
+    }
     rows |= {"area": [int((labels == v).sum()) for v in values], "source": ["auto"] * len(values)}
     return pd.DataFrame(rows)
 
@@ -73,6 +77,14 @@ def test_fragments_of_a_redrawn_object_go():
     assert len(np.unique(result.labels)) == 2
     assert set(result.removed) == {1, 2, 3}
     assert len(result.objects) == 1
+
+
+def test_a_second_label_on_an_object_that_was_found_goes():
+    truth = square(10, 10, side=20)
+    proposed = np.where(square(10, 28, side=20) * truth, 2, truth)
+    result = correct_worst(proposed, table(proposed), truth, n_objects=0)
+    assert result.removed == (2,)
+    assert result.objects["label"].tolist() == [1]
 
 
 def test_where_nothing_was_proposed_objects_are_painted(truth):
