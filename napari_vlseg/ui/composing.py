@@ -10,8 +10,8 @@ from scipy import ndimage as ndi
 
 from napari_vlseg.masks import merge_labels
 from napari_vlseg.proposals import Proposals
-from napari_vlseg.ui.objects import count_pixels, joined, numbered, rows_of
-from napari_vlseg.ui.planes import PlaneRecord, Written
+from napari_vlseg.ui.objects import count_pixels, is_one_of, joined, numbered, rows_of
+from napari_vlseg.ui.planes import PlaneRecord, Written, digest_of
 
 Policy = Literal["keep", "replace", "add"]
 
@@ -28,12 +28,15 @@ class Composition:
     base : numpy.ndarray, shape (H, W)
     state : Written
     proposals : Proposals
+    digest : bytes
+        See `napari_vlseg.ui.planes.digest_of`; taken here, beside the window.
     """
 
     labels: np.ndarray
     base: np.ndarray
     state: Written
     proposals: Proposals
+    digest: bytes
 
 
 def compose(
@@ -70,7 +73,7 @@ def compose(
         frozenset(record.state.touched & areas.keys()),
         joined(objects, numbered(proposals.objects, numbers, areas)),
     )
-    return Composition(labels, kept, state, proposals)
+    return Composition(labels, kept, state, proposals, digest_of(labels))
 
 
 def _compose_classes(
@@ -87,12 +90,12 @@ def _compose_classes(
     others = rows_of(record.state.objects, areas.keys() - set(numbers))
     own = numbers.keys() - touched - count_pixels(kept).keys()
     state = Written(frozenset(own), frozenset(touched), joined(others, rows), semantic=True)
-    return Composition(labels, kept, state, proposals)
+    return Composition(labels, kept, state, proposals, digest_of(labels))
 
 
 def _decided(record: PlaneRecord, kept: np.ndarray) -> np.ndarray:
     """Regions (H, W) about which the person has decided: touched objects, and erased places."""
-    touched = np.where(np.isin(kept, list(record.state.touched)), kept, 0).astype(np.int64)
+    touched = np.where(is_one_of(kept, record.state.touched), kept, 0).astype(np.int64)
     erased, n_erased = ndi.label(record.edited & (kept == 0))
     return np.where(erased > 0, erased, touched + n_erased * (touched > 0)) if n_erased else touched
 

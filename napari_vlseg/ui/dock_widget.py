@@ -14,6 +14,7 @@ from napari_vlseg.models.registry import specs
 from napari_vlseg.ui.controller import Controller
 from napari_vlseg.ui.jobs import ModelLoader, load_by_registry
 from napari_vlseg.ui.keys import key_texts, register_keys
+from napari_vlseg.ui.layers import warm_up
 from napari_vlseg.ui.views.header import ImageHeader, ModelHeader
 from napari_vlseg.ui.views.parts import column
 from napari_vlseg.ui.views.popups import ChannelsPopup, KeysPopup, SettingsPopup
@@ -44,6 +45,7 @@ class VlsegWidget(QWidget):
         self, napari_viewer: napari.viewer.Viewer, load: ModelLoader = load_by_registry
     ) -> None:
         super().__init__()
+        warm_up()
         self.runner = ThreadRunner(self)
         self.controller = Controller(napari_viewer, self.runner, load)
         self.image = ImageHeader()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,13 @@ from napari_vlseg.proposals import Proposals
 from napari_vlseg.ui.geometry import Key, geometry, linear
 
 METADATA_KEY = "napari-vlseg"
+_FEW = 0.25  # of the pixels, up to which listing them takes less memory than the plane
 _N_COLORS = 49  # as in a new labels layer of napari
+
+
+def warm_up() -> None:
+    """Have napari compile what labels need, once, before a first result arrives."""
+    Labels(np.zeros((2, 2), np.int32))
 
 
 def add_labels(
@@ -93,23 +100,19 @@ def write_plane(
     _make_room(layer, int(labels.max(initial=0)))
     present = read_plane(layer, key)
     before = present if before is None else before
-    box = _changed_box(before, labels, present)
-    if box is None:
-        return
-    new = labels[box].astype(layer.data.dtype, copy=True)
-    where = _slices(key, box)
     with layer.block_history():
-        # The public `data_setitem` lists every pixel by its indices, which takes 0.2 s for a
-        # plane of 2048²; a history entry may hold slices as well, which takes a tenth.
-        layer._save_history((where, np.array(before[box], copy=True), new))
-        _assign(layer, where, new)
-    layer.refresh()
+        # The public `data_setitem` lists each pixel as two 64-bit numbers and takes 0.2 s for
+        # a plane of 2048²; an entry of the history may hold slices or smaller numbers as well.
+        for where, old, new in _history_entries(key, before, labels, layer.data.dtype):
+            layer._save_history((where, old, new))
+    _assign(layer, _slices(key), labels)
+    layer.refresh(extent=False)
 
 
-def overwrite_plane(layer: Labels, key: Key, labels: np.ndarray) -> None:
-    """Show labels on a plane without a step of undo; the caller puts back what was there."""
-    _make_room(layer, int(labels.max(initial=0)))
-    _assign(layer, _slices(key), labels.astype(layer.data.dtype, copy=False))
+def overwrite_plane(layer: Labels, key: Key, labels: np.ndarray, highest: int) -> None:
+    """Show labels up to `highest` without a step of undo; the caller puts back what was there."""
+    _make_room(layer, highest)
+    _assign(layer, _slices(key), labels)
     layer.refresh(extent=False, thumbnail=False)
 
 
@@ -154,25 +157,33 @@ def _make_room(layer: Labels, highest: int) -> None:
         layer.data = np.asarray(layer.data).astype(np.int32)
 
 
-def _changed_box(
-    before: np.ndarray, labels: np.ndarray, present: np.ndarray
-) -> tuple[slice, slice] | None:
-    changed = (labels != before) | (labels != present)
-    rows, cols = np.flatnonzero(changed.any(1)), np.flatnonzero(changed.any(0))
-    if not rows.size:
-        return None
-    return slice(rows[0], rows[-1] + 1), slice(cols[0], cols[-1] + 1)
+def _history_entries(
+    key: Key, before: np.ndarray, labels: np.ndarray, dtype: np.dtype
+) -> Iterator[tuple[tuple[Any, ...], np.ndarray, np.ndarray]]:
+    """Where the plane changes, from what and to what: none or one entry, of the smaller kind."""
+    changed = labels != before
+    n_changed = int(np.count_nonzero(changed))
+    if not n_changed:
+        return
+    if n_changed < _FEW * changed.size:
+        pixels = tuple(axis.astype(np.int32) for axis in np.nonzero(changed))
+        yield _at(key, pixels), before[pixels], labels[pixels].astype(dtype)
+    else:
+        yield _slices(key), before.copy(), labels.astype(dtype)
 
 
-def _slices(
-    key: Key, box: tuple[slice, slice] = (slice(None), slice(None))
-) -> tuple[int | slice, ...]:
-    """Index into a labels array, narrowed to a box on the plane."""
-    sides = iter(box)
+def _slices(key: Key) -> tuple[Any, ...]:
+    """Index of a whole plane in a labels array."""
+    return _at(key, (slice(None), slice(None)))
+
+
+def _at(key: Key, pixels: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Index of pixels of a plane in a labels array."""
+    sides = iter(pixels)
     return tuple(next(sides) if position is None else position for position in key)
 
 
-def _assign(layer: Labels, where: tuple[int | slice, ...], values: np.ndarray) -> None:
+def _assign(layer: Labels, where: tuple[Any, ...], values: np.ndarray) -> None:
     try:
         layer.data[where] = values
     except (TypeError, ValueError, NotImplementedError) as error:

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from napari_vlseg.proposals import Proposals, empty_objects
-from napari_vlseg.ui.objects import count_pixels, edited
+from napari_vlseg.ui.objects import count_pixels, edited, is_one_of
 
 if TYPE_CHECKING:
     from napari_vlseg.ui.composing import Composition
@@ -100,31 +100,31 @@ class PlaneRecord:
         """
         stays = self.edited
         if not self.state.semantic:
-            stays = stays | np.isin(self.current, list(self.state.touched))
+            stays = stays | is_one_of(self.current, self.state.touched)
         return np.where(stays, self.current, self.base)
 
-    def remember(self) -> None:
+    def remember(self, digest: bytes | None = None) -> None:
         """Keep the present state, so that undo and redo find it again."""
-        self._states[_digest(self.current)] = _Remembered(
+        self._states[digest or digest_of(self.current)] = _Remembered(
             self.state, self.base, np.packbits(self.edited)
         )
         while len(self._states) > _STATES_KEPT:
             self._states.popitem(last=False)
 
-    def follow(self, made: Composition, plane: np.ndarray) -> None:
+    def follow(self, made: Composition) -> None:
         """Take over what was just written to the plane."""
-        self.current = plane.copy()
+        self.current = made.labels
         self.state = made.state
         if not np.array_equal(self.base, made.base):
             self.base = made.base
         self.proposals, self.proposals_saved = made.proposals, False
-        self.remember()
+        self.remember(made.digest)
 
     def reconcile(self, plane: np.ndarray) -> bool:
         """Take notice of what happened to the plane; True if anything did."""
         if np.array_equal(plane, self.current):
             return False
-        known = self._states.get(_digest(plane))
+        known = self._states.get(digest_of(plane))
         if known is None:
             self._take_edits(plane)
         else:
@@ -150,5 +150,7 @@ class PlaneRecord:
         )
 
 
-def _digest(plane: np.ndarray) -> bytes:
-    return hashlib.blake2b(np.ascontiguousarray(plane).data, digest_size=16).digest()
+def digest_of(plane: np.ndarray) -> bytes:
+    """Hash of labels (H, W), the same for every integer type that holds them."""
+    same_type = np.ascontiguousarray(plane, dtype=np.int64 if plane.itemsize > 4 else np.int32)
+    return hashlib.blake2b(same_type.data, digest_size=16).digest()

@@ -23,13 +23,13 @@ from napari_vlseg.ui.layers import (
     add_labels,
     color,
     get_objects,
-    overwrite_plane,
     read_plane,
     set_objects,
     write_plane,
 )
-from napari_vlseg.ui.objects import count_pixels
+from napari_vlseg.ui.objects import count_pixels, is_one_of
 from napari_vlseg.ui.planes import PlaneRecord, Written
+from napari_vlseg.ui.preview import Preview
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +61,7 @@ class Results:
         self._viewer = viewer
         self._targets: WeakKeyDictionary[Image, Labels] = WeakKeyDictionary()
         self._records: WeakKeyDictionary[Labels, dict[Key, PlaneRecord]] = WeakKeyDictionary()
-        self._preview: tuple[Labels, Key, np.ndarray] | None = None
+        self._preview: Preview | None = None
 
     def target(self, image: Image) -> Labels | None:
         """The labels layer of an image, if it is still in the viewer."""
@@ -129,7 +129,7 @@ class Results:
         """
         image, key = place.image, place.key
         layer = self.target(image)
-        if layer is None or layer is not place.on:
+        if layer is not place.on:
             draft = self.draft(image, key, made.labels.shape)
             made = compose(draft, made.proposals, place.policy, self.floor(image, key))
         if layer is None:
@@ -144,7 +144,7 @@ class Results:
             made = compose(draft, made.proposals, place.policy, self.floor(image, key))
         write_plane(layer, key, made.labels, present)
         self._preview = None
-        draft.follow(made, read_plane(layer, key))
+        draft.follow(made)
         self._records.setdefault(layer, {})[key] = draft
         color(layer, made.proposals)
         self._mirror(layer)
@@ -155,24 +155,17 @@ class Results:
         layer, record = self.target(image), self.record(image, key)
         if layer is None or record is None:
             return
-        record.reconcile(self._plane(layer, key))
-        self._preview = (layer, key, record.current)
-        before, kept = record.current, record.kept()
-        shown = classes.astype(np.int32)
-        if record.proposals is not None and record.proposals.postprocess.mode != "semantic":
-            shown += np.int32(before.max(initial=0)) * (shown > 0)
-            shown = np.where((before != kept) & (classes > 0), before, shown)
-        free = (kept == 0) & ~record.edited
-        overwrite_plane(layer, key, np.where(free, shown, kept))
+        if self._preview is None or (self._preview.layer, self._preview.key) != (layer, key):
+            record.reconcile(self._plane(layer, key))
+            self._preview = Preview(layer, key, record)
+        n_classes = 1 if record.proposals is None else len(record.proposals.classes)
+        self._preview.show(classes, n_classes)
 
     def end_preview(self) -> None:
         """Put back what was on the plane before the preview."""
-        if self._preview is None:
-            return
-        layer, key, before = self._preview
-        self._preview = None
-        if layer in self._viewer.layers:
-            overwrite_plane(layer, key, before)
+        preview, self._preview = self._preview, None
+        if preview is not None and preview.layer in self._viewer.layers:
+            preview.end()
 
     def reconcile(self, layer: Labels) -> bool:
         """Take notice of edits on a layer; True if there were any."""
@@ -198,7 +191,7 @@ class Results:
         """Take over the proposals of a plane from a project, next to its corrected labels."""
         record = PlaneRecord.of(read_plane(layer, key), self._found(layer, key))
         record.proposals = proposals
-        record.base = np.where(np.isin(record.current, list(record.state.own)), 0, record.current)
+        record.base = np.where(is_one_of(record.current, record.state.own), 0, record.current)
         record.edited = (proposals.labels > 0) & (record.current == 0)
         self._records.setdefault(layer, {})[key] = record
 
@@ -210,8 +203,8 @@ class Results:
     def _plane(self, layer: Labels, key: Key) -> np.ndarray:
         """What is on a plane, a preview taken away."""
         if self._preview is not None:
-            if self._preview[0] is layer and self._preview[1] == key:
-                return self._preview[2]
+            if (self._preview.layer, self._preview.key) == (layer, key):
+                return self._preview.before
             self.end_preview()
         return read_plane(layer, key)
 

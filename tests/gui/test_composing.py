@@ -31,7 +31,7 @@ def written(proposals: Proposals, existing: np.ndarray | None = None) -> PlaneRe
 
 def put(record: PlaneRecord, proposals: Proposals, policy: Policy = "keep", floor: int = 0) -> None:
     made = compose(record, proposals, policy, floor)
-    record.follow(made, made.labels)
+    record.follow(made)
 
 
 def test_an_empty_plane_takes_the_proposals_as_they_are(proposals: Proposals) -> None:
