@@ -16,7 +16,7 @@ from napari_vlseg.training.optimisation import Optimisers
 from napari_vlseg.training.settings import PretrainSettings
 
 CHECKPOINT_NAME = "checkpoint.pt"
-_FIXED_FOR_A_RUN = ("seed", "steps", "n_scenes", "scene_size", "batch", "model")
+_FIXED_FOR_A_RUN = ("seed", "steps", "n_scenes", "scene_size", "batch", "model", "rate")
 
 
 def save_checkpoint(
@@ -78,6 +78,21 @@ def load_checkpoint(
         module.load_state_dict(state["modules"][name])
     optimisers.load_state_dict(state["optimisers"])
     return int(state["step"])
+
+
+def start_from(checkpoint: Path, modules: dict[str, nn.Module]) -> None:
+    """Begin with the averaged weights and the auxiliary heads of another run.
+
+    Raises
+    ------
+    ModelError
+        If there is no such checkpoint.
+    """
+    if not checkpoint.is_file():
+        raise ModelError(f"There is no checkpoint {checkpoint}; give the file of a finished run.")
+    kept = torch.load(checkpoint, map_location="cpu", weights_only=True)["modules"]
+    for name, source in (("model", "average"), ("average", "average"), ("heads", "heads")):
+        modules[name].load_state_dict(kept[source])
 
 
 def _fingerprint(settings: PretrainSettings) -> dict[str, Any]:

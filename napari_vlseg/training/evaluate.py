@@ -52,7 +52,11 @@ def evaluate(model: str, data: Path, scenes: int, *, limit: int = 0) -> Work[dic
     segmenter = yield from registry.load_steps(model)
     _, validation = split_by_group(read_index(data))
     images = load_images(data, _thinned(validation, limit))
-    report: dict[str, Any] = {"model": model, "weights_sha256": segmenter.info.weights_sha256}
+    report: dict[str, Any] = {
+        "model": model,
+        "weights_sha256": segmenter.info.weights_sha256,
+        "n_scenes": scenes,
+    }
     report["nuclei"] = yield from evaluate_nuclei(segmenter, images)
     report["scenes"] = yield from evaluate_scenes(segmenter, scenes)
     return report

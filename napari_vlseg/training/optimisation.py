@@ -17,12 +17,13 @@ class Schedule:
     warm_up: int = 200
     plateau_share: float = 0.3
     floor: float = 0.02
+    peak: float = 1.0
 
     def __call__(self, step: int) -> float:
-        """Factor on the peak learning rate at a step counted from 0."""
+        """Factor on the learning rates at a step counted from 0."""
         rise = min(1.0, (step + 1) / max(1, min(self.warm_up, self.steps // 4)))
         remaining = (1 - step / self.steps) / (1 - self.plateau_share)
-        return rise * (self.floor + (1 - self.floor) * min(1.0, remaining))
+        return self.peak * rise * (self.floor + (1 - self.floor) * min(1.0, remaining))
 
 
 class Optimisers:

@@ -17,8 +17,8 @@ from torch.utils.data import DataLoader
 
 from napari_vlseg.errors import VlsegError
 from napari_vlseg.events import Notice, Progress, Work
-from napari_vlseg.training.batches import Batch, BatchDataset
-from napari_vlseg.training.checkpoint import load_checkpoint, save_checkpoint
+from napari_vlseg.training.batches import Batch, BatchDataset, BatchShape
+from napari_vlseg.training.checkpoint import load_checkpoint, save_checkpoint, start_from
 from napari_vlseg.training.dsb2018 import load_images, read_index, split_by_group
 from napari_vlseg.training.examples import ExampleSource
 from napari_vlseg.training.publish import save_model_folder
@@ -29,6 +29,7 @@ from napari_vlseg.training.trainer import PIXEL_MEAN, PIXEL_STD, Trainer
 
 LOG_NAME = "log.jsonl"
 MODEL_FOLDER = "model"
+SETTINGS_NAME = "settings.json"
 _EXAMPLES = """\
 examples:
   python -m napari_vlseg.training.pretrain --dsb2018 ../shared/data/dsb2018 --out runs/mini
@@ -58,10 +59,13 @@ def pretrain(data: Path, out: Path, settings: PretrainSettings) -> Work[Path]:
         The model folder.
     """
     out.mkdir(parents=True, exist_ok=True)
+    (out / SETTINGS_NAME).write_text(json.dumps(asdict(settings), indent=1) + "\n")
     yield Notice(f"Generating {settings.n_scenes} scenes.")
     source = _example_source(data, settings)
     tokenizer = build_tokenizer(training_corpus())
     trainer = Trainer(settings, tokenizer)
+    if settings.start:
+        start_from(Path(settings.start), trainer.modules)
     done = load_checkpoint(out, settings, trainer.modules, trainer.optimisers)
     yield Notice(f"Training on {trainer.device} from step {done}.")
     folder = out / MODEL_FOLDER
@@ -126,7 +130,7 @@ class RunLog:
 
 def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
-    defaults = PretrainSettings()
+    defaults, shape = PretrainSettings(), BatchShape()
     parser = argparse.ArgumentParser(
         prog="python -m napari_vlseg.training.pretrain",
         description="Train the bundled text and reference model from scratch.",
@@ -137,6 +141,11 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     parser.add_argument("--out", type=Path, required=True, help="folder of the run")
     parser.add_argument("--steps", type=int, default=defaults.steps, help="default %(default)s")
     parser.add_argument("--seed", type=int, default=defaults.seed, help="default %(default)s")
+    parser.add_argument("--start", default=defaults.start, help="refine this run's checkpoint.pt")
+    parser.add_argument("--rate", type=float, default=defaults.rate, help="learning-rate factor")
+    parser.add_argument("--images", type=int, default=shape.images, help="images per step")
+    parser.add_argument("--phrases", type=int, default=shape.phrases, help="phrases per image")
+    parser.add_argument("--real-share", type=float, default=shape.real_share, help="of images")
     parser.add_argument("--scenes", type=int, default=defaults.n_scenes, help="default %(default)s")
     parser.add_argument("--device", default=defaults.device, help="cpu, cuda or auto")
     parser.add_argument("--threads", type=int, default=0, help="torch threads; 0 leaves them")
@@ -151,6 +160,11 @@ def settings_from(arguments: argparse.Namespace) -> PretrainSettings:
         steps=arguments.steps,
         seed=arguments.seed,
         n_scenes=arguments.scenes,
+        batch=BatchShape(
+            images=arguments.images, phrases=arguments.phrases, real_share=arguments.real_share
+        ),
+        rate=arguments.rate,
+        start=arguments.start,
         device=arguments.device,
         workers=arguments.workers,
         save_every=arguments.save_every,
@@ -174,7 +188,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except VlsegError as error:
         console.print(f"[red]{error}")
         return 1
-    (parsed.out / "settings.json").write_text(json.dumps(asdict(settings), indent=1) + "\n")
     return 0
 
 

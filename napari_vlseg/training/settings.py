@@ -32,6 +32,10 @@ class PretrainSettings:
         Procedural scenes to draw from and their side in pixels.
     batch, model, losses
         Shapes and weights.
+    rate : float
+        Factor on the learning rates.
+    start : str
+        Checkpoint of another run whose averaged weights are refined; "" starts afresh.
     device : str
         "cpu", "cuda", …, or "auto".
     workers : int
@@ -49,6 +53,8 @@ class PretrainSettings:
     batch: BatchShape = field(default_factory=BatchShape)
     model: ModelShape = field(default_factory=ModelShape)
     losses: LossWeights = field(default_factory=LossWeights)
+    rate: float = 1.0
+    start: str = ""
     device: str = "auto"
     workers: int = 1
     scene_workers: int = 0
@@ -58,4 +64,4 @@ class PretrainSettings:
     @property
     def schedule(self) -> Schedule:
         """Learning-rate schedule over the steps."""
-        return Schedule(self.steps)
+        return Schedule(self.steps, peak=self.rate)

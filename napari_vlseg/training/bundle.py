@@ -1,0 +1,111 @@
+"""Bundle a trained model: ``python -m napari_vlseg.training.bundle --help``.
+
+Copies the model folder of a run, chooses the default threshold on training images, records
+the split, evaluates on validation images and writes the model card.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from napari_vlseg.errors import VlsegError
+from napari_vlseg.events import Work, run
+from napari_vlseg.models.weights import DEFAULTS_FILE
+from napari_vlseg.training.card import model_card
+from napari_vlseg.training.dsb2018 import read_index, split_by_group
+from napari_vlseg.training.evaluate import choose_threshold, evaluate, print_report
+from napari_vlseg.training.pretrain import LOG_NAME, MODEL_FOLDER, SETTINGS_NAME
+
+SPLIT_NAME, REPORT_NAME, CARD_NAME = "split.json", "report.json", "README.md"
+WORKING_SCALE = 1.0
+_WEIGHTS = "model.safetensors"
+
+
+def bundle(finished: Path, data: Path, target: Path, *, scenes: int) -> Work[dict[str, Any]]:
+    """Make the folder that ships.
+
+    Parameters
+    ----------
+    finished : Path
+        Folder of a finished run.
+    data : Path
+        Folder of the DSB 2018 images.
+    target : Path
+        Folder to write; files of the same names are replaced.
+    scenes : int
+        Number of procedural scenes to evaluate on.
+
+    Yields
+    ------
+    Progress or Notice
+
+    Returns
+    -------
+    dict
+        The evaluation.
+    """
+    target.mkdir(parents=True, exist_ok=True)
+    for path in sorted((finished / MODEL_FOLDER).iterdir()):
+        shutil.copyfile(path, target / path.name)
+    train, validation = split_by_group(read_index(data))
+    _write_json(target / SPLIT_NAME, {"source": "BBBC038v1", "validation": validation})
+    threshold = yield from choose_threshold(str(target), data)
+    defaults = {"threshold": threshold, "working_scale": WORKING_SCALE}
+    _write_json(target / DEFAULTS_FILE, defaults)
+    report = yield from evaluate(str(target), data, scenes)
+    report["model"] = target.name
+    _write_json(target / REPORT_NAME, report)
+    facts = {
+        "n_train": len(train),
+        "n_validation": len(validation),
+        "threshold": threshold,
+        "megabytes": (target / _WEIGHTS).stat().st_size / 1e6,
+        "seconds_per_step": _seconds_per_step(finished / LOG_NAME),
+    }
+    settings = json.loads((finished / SETTINGS_NAME).read_text(encoding="utf-8"))
+    (target / CARD_NAME).write_text(model_card(settings, report, facts), encoding="utf-8")
+    return report
+
+
+def _write_json(path: Path, content: dict[str, Any]) -> None:
+    path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+
+
+def _seconds_per_step(log: Path) -> float:
+    """Mean over the last lines of the log, which one run has written without a pause."""
+    lines = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
+    first, last = lines[max(0, len(lines) - 20)], lines[-1]
+    steps = max(1, last["step"] - first["step"])
+    return round((last["seconds"] - first["seconds"]) / steps, 1)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; 0 when it went well."""
+    parser = argparse.ArgumentParser(
+        prog="python -m napari_vlseg.training.bundle",
+        description="Choose the threshold, evaluate, and write the folder that ships.",
+    )
+    parser.add_argument("--run", type=Path, required=True, help="folder of a finished run")
+    parser.add_argument("--dsb2018", type=Path, required=True, help="folder with index.csv")
+    parser.add_argument("--to", type=Path, required=True, help="folder to write")
+    parser.add_argument("--scenes", type=int, default=200, help="default %(default)s")
+    parsed = parser.parse_args(arguments)
+    console = Console(width=160)
+    try:
+        report = run(bundle(parsed.run, parsed.dsb2018, parsed.to, scenes=parsed.scenes))
+    except VlsegError as error:
+        console.print(f"[red]{error}")
+        return 1
+    print_report(report, console)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
