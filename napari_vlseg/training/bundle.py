@@ -15,7 +15,7 @@ from typing import Any
 
 from rich.console import Console
 
-from napari_vlseg.errors import VlsegError
+from napari_vlseg.errors import ModelError, VlsegError
 from napari_vlseg.events import Work, run
 from napari_vlseg.models.weights import DEFAULTS_FILE
 from napari_vlseg.training.card import model_card
@@ -50,9 +50,17 @@ def bundle(finished: Path, data: Path, target: Path, *, scenes: int) -> Work[dic
     -------
     dict
         The evaluation.
+
+    Raises
+    ------
+    ModelError
+        If the run has no model.
     """
+    model = finished / MODEL_FOLDER
+    if not (model / _WEIGHTS).is_file():
+        raise ModelError(f"{finished} holds no trained model; give the folder of a finished run.")
     target.mkdir(parents=True, exist_ok=True)
-    for path in sorted((finished / MODEL_FOLDER).iterdir()):
+    for path in sorted(model.iterdir()):
         shutil.copyfile(path, target / path.name)
     train, validation = split_by_group(read_index(data))
     _write_json(target / SPLIT_NAME, {"source": "BBBC038v1", "validation": validation})

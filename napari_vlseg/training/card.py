@@ -28,13 +28,13 @@ model pixel) |
 | recipe | `python -m napari_vlseg.training.pretrain --dsb2018 DIR --out RUN --steps {steps} \
 --seed {seed}`, then \
 `python -m napari_vlseg.training.bundle --run RUN --dsb2018 DIR --to DIR` |
-| seed, steps | {seed}, {steps} (about {seconds_per_step} s per step on one CPU core with bfloat16) |
+| seed, steps | {seed}, {steps}, about {seconds_per_step} s per step |
 
 ## Scores
 
 On {n_validation} validation images. Whole slides are on one side of the split (`split.json` lists
-the validation images); neither weights nor threshold have seen them. Mean foreground IoU per image at
-probability 0.5, by kind of image; Otsu takes the smaller of its two classes.
+the validation images); neither weights nor threshold have seen them. Mean foreground IoU per
+image at probability 0.5, by kind of image; Otsu takes the smaller of its two classes.
 
 {nuclei}
 

@@ -27,21 +27,24 @@ TINY_MODEL = ModelShape(
 )
 
 
-@pytest.fixture
+TINY_SETTINGS = PretrainSettings(
+    steps=4,
+    n_scenes=12,
+    scene_size=80,
+    batch=BatchShape(images=2, phrases=3, references=1),
+    model=TINY_MODEL,
+    device="cpu",
+    workers=0,
+    scene_workers=1,
+    log_every=2,
+    save_every=2,
+)
+
+
+@pytest.fixture(scope="session")
 def tiny_settings() -> PretrainSettings:
     """Four steps of a tiny model, in this process alone."""
-    return PretrainSettings(
-        steps=4,
-        n_scenes=12,
-        scene_size=80,
-        batch=BatchShape(images=2, phrases=3, references=1),
-        model=TINY_MODEL,
-        device="cpu",
-        workers=0,
-        scene_workers=1,
-        log_every=2,
-        save_every=2,
-    )
+    return TINY_SETTINGS
 
 
 @pytest.fixture(scope="session")
