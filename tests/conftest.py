@@ -9,6 +9,10 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
+# Small tensors: with several threads they wait for one another longer than they work. Commands
+# that tests start inherit it.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 settings.register_profile("reproducible", derandomize=True, deadline=None, max_examples=50)
 settings.load_profile("reproducible")
 
