@@ -15,6 +15,7 @@ from napari_vlseg.prompts import PromptTable, ReferencePrompt
 from napari_vlseg.proposals import PostProcess, Proposals
 from napari_vlseg.ui.composing import Composition, Policy, compose
 from napari_vlseg.ui.image_choice import Snapshot
+from napari_vlseg.ui.native import import_triton_apart
 from napari_vlseg.ui.planes import PlaneRecord
 from napari_vlseg.workflow.cache import EmbeddingCache
 from napari_vlseg.workflow.propose import propose, rethreshold
@@ -54,6 +55,7 @@ ModelLoader = Callable[[ModelSettings], Work[DenseSegmenter]]
 def load_by_registry(settings: ModelSettings) -> Work[DenseSegmenter]:
     """Load a model through the registry."""
     yield Progress("loading the model", 0, 0)
+    import_triton_apart()
     return (
         yield from load_steps(
             settings.name,
