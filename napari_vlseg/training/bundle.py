@@ -77,9 +77,16 @@ def bundle(finished: Path, data: Path, target: Path, *, scenes: int) -> Work[dic
         "megabytes": (target / _WEIGHTS).stat().st_size / 1e6,
         "seconds_per_step": _seconds_per_step(finished / LOG_NAME),
     }
-    settings = json.loads((finished / SETTINGS_NAME).read_text(encoding="utf-8"))
-    (target / CARD_NAME).write_text(model_card(settings, report, facts), encoding="utf-8")
+    card = model_card(_history(finished), report, facts)
+    (target / CARD_NAME).write_text(card, encoding="utf-8")
     return report
+
+
+def _history(finished: Path) -> list[dict[str, Any]]:
+    """Settings of a run and of the runs it refines, the first run first."""
+    settings = json.loads((finished / SETTINGS_NAME).read_text(encoding="utf-8"))
+    earlier = _history(Path(settings["start"]).parent) if settings.get("start") else []
+    return [*earlier, settings]
 
 
 def _write_json(path: Path, content: dict[str, Any]) -> None:
