@@ -64,7 +64,7 @@ def _report(reporter: Reporter, result: DemoResult) -> None:
             ("coco", result.coco),
             ("labels", result.labels),
             ("overlay", result.overlay),
-            ("samples", result.folder / "images"),
+            ("samples", result.images),
         )
     )
     document = {**result.to_dict(), "notices": reporter.notices}

@@ -205,8 +205,10 @@ def _report(
         if outcome.error is None:
             counts = [str(outcome.classes[name]) for name in _class_names(outcomes)]
             table.add_row(Path(outcome.image).name, *counts, f"{outcome.coverage:.1%}")
-    where = f"Labels and {RECORDS_NAME} are in {out}"
-    reporter.result(document, *([table, where] if table.row_count else []))
+    if table.row_count:
+        reporter.result(document, table, f"Labels and {RECORDS_NAME} are in {out}")
+    else:
+        reporter.result(document)
     if failed:
         if len(outcomes) > 1:
             reporter.fail(f"{len(failed)} of {len(outcomes)} images could not be segmented.")

@@ -44,7 +44,6 @@ class DemoResult:
     folder : pathlib.Path
         Holds ``project``, ``coco``, ``labels.tif``, ``overlay.png``, ``summary.json``, and all
         samples as files to play with: ``images`` and, by the same names, ``truth``.
-    project, coco, labels, overlay : pathlib.Path
     model : str
         Name and revision.
     scores : tuple of ImageScore
@@ -54,18 +53,39 @@ class DemoResult:
     """
 
     folder: Path
-    project: Path
-    coco: Path
-    labels: Path
-    overlay: Path
     model: str
     scores: tuple[ImageScore, ...]
     n_redrawn: int
     n_removed: int
 
+    @property
+    def project(self) -> Path:
+        """Folder of the project."""
+        return self.folder / "project"
+
+    @property
+    def coco(self) -> Path:
+        """Folder of the exported training set."""
+        return self.folder / "coco"
+
+    @property
+    def labels(self) -> Path:
+        """The corrected labels."""
+        return self.folder / "labels.tif"
+
+    @property
+    def overlay(self) -> Path:
+        """Outlines: left as proposed, right as corrected."""
+        return self.folder / "overlay.png"
+
+    @property
+    def images(self) -> Path:
+        """Folder of the samples; their true labels are in ``truth`` beside it."""
+        return self.folder / "images"
+
     def to_dict(self) -> dict[str, Any]:
         """JSON form."""
-        paths = ("folder", "project", "coco", "labels", "overlay")
+        paths = ("folder", "project", "coco", "labels", "overlay", "images")
         return {
             **{name: str(getattr(self, name)) for name in paths},
             "model": self.model,
@@ -121,19 +141,10 @@ def demo(folder: Path, model: DenseSegmenter | None = None) -> Work[DemoResult]:
         yield Progress("demo", 3, _STEPS)
         yield from export_project(temporary / "project", "coco", temporary / "coco")
         yield Progress("demo", 4, _STEPS)
-        scores = (
-            score_labels(truth, by_text.labels, "text"),
-            score_labels(truth, by_reference.labels, "reference"),
-            score_labels(truth, correction.labels, "corrected"),
-        )
         result = DemoResult(
             folder,
-            folder / "project",
-            folder / "coco",
-            folder / "labels.tif",
-            folder / "overlay.png",
             str(model.info),
-            scores,
+            _scores(truth, text=by_text, reference=by_reference, corrected=correction),
             len(correction.redrawn),
             len(correction.removed),
         )
@@ -163,6 +174,10 @@ def _typical_object(truth: np.ndarray) -> np.ndarray:
     values = np.flatnonzero(areas[1:]) + 1
     ordered = values[np.argsort(areas[values], kind="stable")]
     return truth == ordered[len(ordered) // 2]
+
+
+def _scores(truth: np.ndarray, **results: Proposals | Correction) -> tuple[ImageScore, ...]:
+    return tuple(score_labels(truth, result.labels, name) for name, result in results.items())
 
 
 def _save_project(
