@@ -78,6 +78,7 @@ class Controller:
         self.references = ReferenceTaker(self)
         self.desk = ProjectDesk(self)
         self._watched: set[Labels] = set()
+        self._last_image = self.images.layer
         self.prompts.changed.connect(self._on_prompts)
         self.images.changed.connect(self._on_image)
         viewer.layers.events.removed.connect(self._on_removed)
@@ -228,6 +229,10 @@ class Controller:
             self.mark_unsaved()
 
     def _on_image(self) -> None:
+        image = self.images.layer
+        if image is not self._last_image and not self.segmenter.busy:
+            self.say("" if image is None else f"{image.name}: press Segment")
+        self._last_image = image
         self.facts_changed.emit()
 
     def _on_removed(self, event: Any) -> None:

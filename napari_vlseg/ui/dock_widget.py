@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QTabWidget, QVBoxLayout, QWidget
 
 from napari_vlseg.exporters import formats
 from napari_vlseg.models.registry import specs
+from napari_vlseg.samples import sample_names
 from napari_vlseg.ui.controller import Controller
 from napari_vlseg.ui.jobs import ModelLoader, load_by_registry
 from napari_vlseg.ui.keys import key_texts, register_keys
@@ -48,7 +49,7 @@ class VlsegWidget(QWidget):
         warm_up()
         self.runner = ThreadRunner(self)
         self.controller = Controller(napari_viewer, self.runner, load)
-        self.image = ImageHeader()
+        self.image = ImageHeader(sample_names())
         self.model = ModelHeader(specs())
         self.table = PromptTableView()
         self.result = ResultBox()

@@ -9,9 +9,7 @@ from typing import TYPE_CHECKING, Any
 from napari.utils.notifications import Notification, NotificationSeverity, notification_manager
 from qtpy.QtWidgets import QFileDialog, QMenu, QWidget
 
-from napari_vlseg.errors import ImageError
 from napari_vlseg.prompts import TEMPLATES
-from napari_vlseg.samples import sample_names
 from napari_vlseg.ui.geometry import image_array
 from napari_vlseg.ui.opening import add_sample, open_images
 
@@ -63,12 +61,9 @@ def _wire_image(widget: VlsegWidget) -> None:
         with controller.told():
             open_images(controller.viewer, map(Path, files))
 
-    def open_sample() -> None:
+    def open_sample(name: str) -> None:
         with controller.told():
-            names = sample_names()
-            if not names:
-                raise ImageError("This installation has no samples: open an image file.")
-            add_sample(controller.viewer, names[0])
+            add_sample(controller.viewer, name)
 
     images.changed.connect(show)
     view.chosen.connect(images.choose)

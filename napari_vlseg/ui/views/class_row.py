@@ -218,8 +218,10 @@ def _set_text(edit: QLineEdit, text: str) -> None:
 
 
 def _thumbnail(reference: ReferencePrompt) -> QIcon:
-    """The region as displayed, its surroundings dimmed."""
-    dimmed = np.where(reference.mask[..., None], reference.image, reference.image // 3)
+    """The region at full brightness, its surroundings dimmed."""
+    brightest = max(int(reference.image[reference.mask].max(initial=0)), 1)
+    bright = np.clip(reference.image * (255 / brightest), 0, 255)
+    dimmed = np.where(reference.mask[..., None], bright, bright / 3)
     pixels = np.ascontiguousarray(dimmed.astype(np.uint8))
     height, width = pixels.shape[:2]
     image = QImage(pixels.tobytes(), width, height, 3 * width, QImage.Format.Format_RGB888)

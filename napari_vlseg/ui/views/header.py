@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QFileDialog, QLabel, QWidget
+from qtpy.QtWidgets import QFileDialog, QLabel, QMenu, QWidget
 
 from napari_vlseg.models.registry import ModelSpec
 from napari_vlseg.ui.views.parts import column, hint, narrow_combo, push, row, tool
@@ -21,9 +22,9 @@ class ImageHeader(QWidget):
     chosen = Signal(object)
     channels_wanted = Signal()
     open_wanted = Signal()
-    sample_wanted = Signal()
+    sample_wanted = Signal(str)
 
-    def __init__(self) -> None:
+    def __init__(self, samples: Sequence[str]) -> None:
         super().__init__()
         self._combo = narrow_combo("The image to segment; it follows the selected layer")
         self._combo.activated.connect(self._on_activated)
@@ -32,13 +33,18 @@ class ImageHeader(QWidget):
         )
         self._scope = hint()
         self._scope.setToolTip("What Segment works on: the plane in view")
+        self._samples = push("Sample", "Open a sample image of nuclei")
+        menu = QMenu(self._samples)
+        for name in samples:
+            menu.addAction(name.replace("_", " "), partial(self.sample_wanted.emit, name))
+        self._samples.setMenu(menu)
         self._empty = QWidget()
         empty = column(self._empty, margin=0)
         empty.addWidget(hint("Open an image or a sample to begin."))
         empty.addLayout(
             row(
                 push("Open image…", "Choose an image file", self.open_wanted.emit),
-                push("Sample", "Open a sample image of nuclei", self.sample_wanted.emit),
+                self._samples,
                 1,
             )
         )

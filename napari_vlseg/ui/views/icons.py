@@ -8,7 +8,7 @@ from qtpy.QtCore import QPointF, QRectF, Qt
 from qtpy.QtGui import QColor, QIcon, QPainter, QPainterPath, QPen, QPixmap
 
 _SIDE = 64
-_COLOR = "#9aa5b1"  # readable on napari's dark and light themes
+LINE_COLOR = "#9aa5b1"  # readable on napari's dark and light themes
 
 Painting = Callable[[QPainter], None]
 
@@ -19,7 +19,7 @@ def icon(name: str) -> QIcon:
     pixmap.fill(Qt.GlobalColor.transparent)
     painter = QPainter(pixmap)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-    pen = QPen(QColor(_COLOR), 6)
+    pen = QPen(QColor(LINE_COLOR), 6)
     pen.setCapStyle(Qt.PenCapStyle.RoundCap)
     painter.setPen(pen)
     _PAINTINGS[name](painter)
@@ -39,7 +39,7 @@ def _eye(painter: QPainter) -> None:
     path.quadTo(32, 2, 58, 32)
     path.quadTo(32, 62, 6, 32)
     painter.drawPath(path)
-    painter.setBrush(QColor(_COLOR))
+    painter.setBrush(QColor(LINE_COLOR))
     painter.drawEllipse(QPointF(32, 32), 7, 7)
 
 
@@ -61,7 +61,7 @@ def _plus(painter: QPainter) -> None:
 
 
 def _dots(painter: QPainter) -> None:
-    painter.setBrush(QColor(_COLOR))
+    painter.setBrush(QColor(LINE_COLOR))
     for row in (14, 32, 50):
         painter.drawEllipse(QPointF(32, row), 3, 3)
 

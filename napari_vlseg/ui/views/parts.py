@@ -18,7 +18,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_vlseg.ui.views.icons import icon
+from napari_vlseg.ui.views.icons import LINE_COLOR, icon
 
 
 def tool(name: str, tip: str, clicked: Callable[[], object] | None = None) -> QToolButton:
@@ -126,7 +126,8 @@ class Popup(QFrame):
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent, Qt.WindowType.Popup)
-        self.setFrameShape(QFrame.Shape.StyledPanel)
+        self.setObjectName("vlseg_popup")
+        self.setStyleSheet(f"#vlseg_popup {{ border: 1px solid {LINE_COLOR} }}")
 
     def show_below(self, widget: QWidget) -> None:
         """Open under a widget, inside the screen."""
