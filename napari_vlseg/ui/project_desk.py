@@ -25,6 +25,7 @@ from napari_vlseg.ui.geometry import (
 from napari_vlseg.ui.layers import add_labels
 from napari_vlseg.ui.planes import PlaneRecord
 from napari_vlseg.ui.project_job import (
+    Conflict,
     ImageToSave,
     OpenedImage,
     OpenedProject,
@@ -56,6 +57,7 @@ class ProjectDesk:
     def __init__(self, controller: Controller) -> None:
         self._controller = controller
         self.project: Project | None = None
+        self.has_conflict = False
 
     @property
     def busy(self) -> bool:
@@ -76,13 +78,16 @@ class ProjectDesk:
         self._start(open_job(folder), self._on_opened)
 
     def save(self) -> None:
-        """Save labels, proposals and prompts into the project."""
+        """Save labels, proposals and prompts into the project.
+
+        After a conflict with another window, the other version is kept as a backup.
+        """
         with self._controller.told():
             project, sent = self._require(), self._sent()
             if not sent:
                 raise ProjectError("There are no labels to save yet: press Segment or paint some.")
             edits = self._controller.edits
-            self._start(self._save(project, sent), lambda project: self._on_saved(sent, edits))
+            self._start(self._save(project, sent), lambda found: self._on_saved(sent, edits, found))
 
     def save_now(self) -> None:
         """Save at once, where a project is open and something is unsaved: before closing."""
@@ -91,17 +96,18 @@ class ProjectDesk:
         with self._controller.told():
             sent = self._sent()
             if sent:
-                run(self._save(self.project, sent))
-                self._on_saved(sent, self._controller.edits)
+                found = run(self._save(self.project, sent))
+                self._on_saved(sent, self._controller.edits, found)
 
     def autosave(self) -> None:
         """Save, where a project is open, something is unsaved and nothing else is going on."""
-        if self.project is not None and self._controller.unsaved and not self.busy:
+        wanted = self._controller.unsaved and not self.has_conflict
+        if self.project is not None and wanted and not self.busy:
             self.save()
 
-    def _save(self, project: Project, sent: Sequence[Sent]) -> Work[Project]:
+    def _save(self, project: Project, sent: Sequence[Sent]) -> Work[Conflict | None]:
         images = [item.image for item in sent]
-        return save_job(project, images, self._controller.prompts.table)
+        return save_job(project, images, self._controller.prompts.table, self.has_conflict)
 
     def export(self, format_name: str, out: Path, overwrite: bool = False) -> None:
         """Write a data set from the project."""
@@ -137,8 +143,12 @@ class ProjectDesk:
         self._controller.tell(text, "error")
         self.changed.emit()
 
-    def _on_saved(self, sent: Sequence[Sent], edits: int) -> None:
+    def _on_saved(self, sent: Sequence[Sent], edits: int, found: Conflict | None) -> None:
         controller = self._controller
+        self.has_conflict = found is not None
+        if found is not None:
+            self._on_failed(found.message)
+            return
         for record, proposals in (pair for image in sent for pair in image.proposals):
             record.proposals_saved = record.proposals_saved or record.proposals is proposals
         if controller.edits == edits:

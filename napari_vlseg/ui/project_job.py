@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from napari_vlseg.corrections.store import ImageEntry, Project
-from napari_vlseg.errors import VlsegError
+from napari_vlseg.errors import ConflictError, VlsegError
 from napari_vlseg.events import Notice, Progress, Work
 from napari_vlseg.images import SourceImage, pixels_sha256, read_image
 from napari_vlseg.prompts import PromptTable
@@ -85,16 +85,29 @@ class OpenedProject:
     prompts: PromptTable
 
 
+@dataclass(frozen=True)
+class Conflict:
+    """Another program or window saved the labels in the meantime; nothing was overwritten."""
+
+    message: str
+
+
 def save_job(
-    project: Project, images: Sequence[ImageToSave], prompts: PromptTable
-) -> Work[Project]:
-    """Save prompts, images, proposals and corrected labels."""
+    project: Project, images: Sequence[ImageToSave], prompts: PromptTable, keep_both: bool = False
+) -> Work[Conflict | None]:
+    """Save prompts, images, proposals and corrected labels.
+
+    With `keep_both`, labels that somebody else saved are put aside as a backup.
+    """
     for done, image in enumerate(images):
         yield Progress("saving", done, len(images))
-        _save_image(project, image)
+        try:
+            _save_image(project, image, keep_both)
+        except ConflictError as error:
+            return Conflict(str(error))
     project.save_prompts(prompts)
     yield Progress("saving", len(images), len(images))
-    return project
+    return None
 
 
 def open_job(folder: Path) -> Work[OpenedProject]:
@@ -110,7 +123,7 @@ def open_job(folder: Path) -> Work[OpenedProject]:
     return OpenedProject(project, tuple(opened), project.load_prompts())
 
 
-def _save_image(project: Project, image: ImageToSave) -> None:
+def _save_image(project: Project, image: ImageToSave, keep_both: bool) -> None:
     data = np.asarray(image.data)
     digest = pixels_sha256(data)
     path = image.path if _reads_the_same(image.path, digest) else None
@@ -129,7 +142,7 @@ def _save_image(project: Project, image: ImageToSave) -> None:
     )
     for index, proposals in image.proposals:
         entry.save_proposals(proposals, index=index, keep_probabilities=True)
-    entry.save_labels(image.labels, image.objects)
+    entry.save_labels(image.labels, image.objects, force=keep_both)
 
 
 def _reads_the_same(path: Path | None, digest: str) -> bool:

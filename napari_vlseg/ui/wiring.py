@@ -211,7 +211,7 @@ def _wire_project(widget: VlsegWidget) -> None:
     def show() -> None:
         folder = None if desk.project is None else desk.project.folder
         n_images = 0 if desk.project is None else len(desk.project.images)
-        view.show_project(folder, n_images, desk.busy)
+        view.show_project(folder, n_images, desk.busy, desk.has_conflict)
 
     def export(format_name: str, out: str, overwrite: bool) -> None:
         desk.export(format_name, Path(out), overwrite)

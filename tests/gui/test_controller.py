@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from napari.components import ViewerModel
 
+from napari_vlseg.corrections.store import Project
 from napari_vlseg.ui.controller import Controller
 from napari_vlseg.ui.runner import SyncRunner
 from tests.gui.fakes import BrightnessModel, Loader, ManualRunner, blobs
@@ -257,3 +258,22 @@ def test_a_second_save_adds_no_proposal_that_is_there(session: Session, tmp_path
     session.controller.prompts.edit(0, threshold=0.3)
     desk.save()
     assert len(desk.project.images[0].proposals()) == 2
+
+
+def test_labels_that_somebody_else_saved_are_kept(session: Session, tmp_path: Path) -> None:
+    session.ask()
+    desk = session.controller.desk
+    desk.create(tmp_path / "project")
+    (other,) = Project.open(tmp_path / "project").images
+    labels, objects = other.load_labels()
+    other.save_labels(np.where(labels == 1, 0, labels), objects)
+    session.controller.labels.paint((48, 48), 9)
+    session.controller.look_at_edits()
+    desk.autosave()
+    assert desk.has_conflict
+    assert session.controller.unsaved
+    assert "another program or window" in session.messages[-1]
+    desk.save()
+    assert not desk.has_conflict
+    assert not session.controller.unsaved
+    assert list((tmp_path / "project").rglob("labels.*.bak.tif"))

@@ -56,8 +56,11 @@ class ProjectTab(QWidget):
         layout.addStretch(1)
         self.show_project(None, 0, False)
 
-    def show_project(self, folder: Path | None, n_images: int, busy: bool) -> None:
+    def show_project(
+        self, folder: Path | None, n_images: int, busy: bool, has_conflict: bool = False
+    ) -> None:
         """Show which project is in use."""
+        self.save.setText("Save, keep both" if has_conflict else "Save")
         if folder is None:
             self._state.setText(
                 "A project keeps images, proposals and corrected labels in one folder. "
