@@ -40,7 +40,7 @@ class Clock:
         now = self._now()
         if event.stage != self._stage or event.done < self._first:
             self._stage, self._start, self._first = event.stage, now, event.done
-        if event.total <= 0:
+        if event.total <= 1 and event.done == 0:
             return ProgressState(None, f"{event.stage} …")
         counted = f"{event.done} of {event.total}"
         unit = _UNITS.get(event.stage.split()[0], "")
