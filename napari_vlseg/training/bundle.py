@@ -28,7 +28,9 @@ WORKING_SCALE = 1.0
 _WEIGHTS = "model.safetensors"
 
 
-def bundle(finished: Path, data: Path, target: Path, *, scenes: int) -> Work[dict[str, Any]]:
+def bundle(
+    finished: Path, data: Path, target: Path, *, scenes: int, notes: str = ""
+) -> Work[dict[str, Any]]:
     """Make the folder that ships.
 
     Parameters
@@ -41,6 +43,8 @@ def bundle(finished: Path, data: Path, target: Path, *, scenes: int) -> Work[dic
         Folder to write; files of the same names are replaced.
     scenes : int
         Number of procedural scenes to evaluate on.
+    notes : str
+        For the card: what its reader should know of the runs.
 
     Yields
     ------
@@ -75,6 +79,7 @@ def bundle(finished: Path, data: Path, target: Path, *, scenes: int) -> Work[dic
         "n_validation": len(validation),
         "threshold": threshold,
         "megabytes": (target / _WEIGHTS).stat().st_size / 1e6,
+        "notes": notes,
         "seconds_per_step": _seconds_per_step(finished / LOG_NAME),
     }
     card = model_card(_history(finished), report, facts)
@@ -111,10 +116,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--dsb2018", type=Path, required=True, help="folder with index.csv")
     parser.add_argument("--to", type=Path, required=True, help="folder to write")
     parser.add_argument("--scenes", type=int, default=200, help="default %(default)s")
+    parser.add_argument("--notes", default="", help="for the card: what to know of the runs")
     parsed = parser.parse_args(arguments)
     console = Console(width=160)
     try:
-        report = run(bundle(parsed.run, parsed.dsb2018, parsed.to, scenes=parsed.scenes))
+        work = bundle(
+            parsed.run, parsed.dsb2018, parsed.to, scenes=parsed.scenes, notes=parsed.notes
+        )
+        report = run(work)
     except VlsegError as error:
         console.print(f"[red]{error}")
         return 1

@@ -33,6 +33,8 @@ model pixel) |
 {recipe}
 ```
 
+{notes}
+
 ## Scores
 
 On {n_validation} validation images. Whole slides are on one side of the split (`split.json` lists
@@ -42,8 +44,8 @@ image at probability 0.5, by kind of image; Otsu takes the smaller of its two cl
 {nuclei}
 
 *one object* and *all objects* are reference prompts from another image of the same kind: one
-nucleus, or all nuclei of the image. At its own best fixed threshold ({best_threshold:g}) "nuclei"
-reaches {best_iou:.3f}.
+nucleus, or all nuclei of the image. At the default threshold ({threshold:g}) "nuclei" reaches
+{default_iou:.3f}, at the best fixed threshold ({best_threshold:g}) {best_iou:.3f}.
 
 Area lit up by phrases for what is not there ("unknown words" are ordinary words never used in
 training):
@@ -91,7 +93,8 @@ def model_card(
     report : mapping
         From `evaluate`.
     facts : mapping
-        ``n_train``, ``n_validation``, ``threshold``, ``megabytes``, ``seconds_per_step``.
+        ``n_train``, ``n_validation``, ``threshold``, ``megabytes``, ``seconds_per_step`` and
+        ``notes``, what else there is to say of the runs.
     """
     model = runs[0]["model"]
     nuclei, scenes = report["nuclei"], report["scenes"]
@@ -111,6 +114,7 @@ def model_card(
         nuclei_absent=_absent_table(nuclei["absent"]),
         best_threshold=nuclei["present"]["nuclei"]["best_threshold"],
         best_iou=nuclei["present"]["nuclei"]["best_iou"],
+        default_iou=nuclei["present"]["nuclei"]["iou_by_threshold"][f"{facts['threshold']:g}"],
         n_test_scenes=report["n_scenes"],
         scenes=_plain_table(scenes["present"]),
         scenes_absent=_absent_table(scenes["absent"]),
@@ -129,7 +133,7 @@ def _recipe(runs: Sequence[Mapping[str, Any]]) -> str:
         options += f" --scenes {settings['n_scenes']} --images {batch['images']}"
         options += f" --phrases {batch['phrases']} --real-share {batch['real_share']:g}"
         if number > 1:
-            options += f" --start RUN{number - 1}/checkpoint.pt --rate {settings['rate']:g}"
+            options += f" \\\n    --start RUN{number - 1}/checkpoint.pt --rate {settings['rate']:g}"
         lines.append(f"{module}.pretrain --dsb2018 DSB --out RUN{number} \\\n    {options}")
     lines.append(f"{module}.bundle --run RUN{len(runs)} --dsb2018 DSB --to vlseg-mini")
     return "\n".join(lines)
@@ -170,8 +174,8 @@ def _failures(present: Mapping[str, Any], scenes: Mapping[str, Any]) -> list[str
     ]
     weak = {name: row["iou"] for name, row in scenes["present"].items() if row["iou"] < 0.5}
     if weak:
-        worst = ", ".join(f"{name} {value:.2f}" for name, value in sorted(weak.items()))
-        lines.append(f"- Weak on painted scenes (IoU): {worst}.")
+        worst = ",\n  ".join(f"{name} {value:.2f}" for name, value in sorted(weak.items()))
+        lines.append(f"- Weak on painted scenes (IoU):\n  {worst}.")
     return lines
 
 

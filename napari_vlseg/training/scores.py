@@ -59,6 +59,10 @@ class PresentScores:
             "best_threshold": float(THRESHOLDS[best]),
             "best_iou": _rounded(ious[best]),
             "best_dice": _rounded(dices[best]),
+            "iou_by_threshold": {
+                f"{threshold:g}": _rounded(value)
+                for threshold, value in zip(THRESHOLDS, ious, strict=True)
+            },
             "iou_by_kind": {
                 kind: _rounded(float(np.mean(values))) for kind, values in sorted(by_kind.items())
             },
