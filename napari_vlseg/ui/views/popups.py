@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from magicgui.widgets import CheckBox, ComboBox, Container, FloatSpinBox
 from qtpy.QtCore import QSize, Signal
 from qtpy.QtGui import QColor
 from qtpy.QtWidgets import (
     QCheckBox,
     QColorDialog,
     QComboBox,
-    QDoubleSpinBox,
     QFormLayout,
     QGridLayout,
     QLabel,
@@ -37,48 +37,52 @@ class SettingsPopup(Popup):
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
         self._shown = ModelSettings()
-        self.device = _combo(DEVICES, "Where the model runs; auto takes a GPU where there is one")
-        self.precision = _combo(PRECISIONS, "Number format; auto takes bfloat16 on a GPU")
-        self.scale = QDoubleSpinBox()
-        self.scale.setRange(0, 64)
-        self.scale.setDecimals(2)
-        self.scale.setSingleStep(0.25)
-        self.scale.setSpecialValueText("auto")
-        self.scale.setToolTip(
-            "Image pixels per model pixel: smaller sees finer detail and takes longer"
+        self.form = Container(
+            widgets=[
+                ComboBox(
+                    name="device",
+                    choices=DEVICES,
+                    tooltip="Where the model runs; auto takes a GPU where there is one",
+                ),
+                ComboBox(
+                    name="precision",
+                    choices=PRECISIONS,
+                    tooltip="Number format; auto takes bfloat16 on a GPU",
+                ),
+                FloatSpinBox(
+                    name="working_scale",
+                    max=64,
+                    step=0.25,
+                    tooltip="Image pixels per model pixel: smaller sees finer detail and takes "
+                    "longer",
+                ),
+                CheckBox(
+                    name="offline",
+                    text="never use the network",
+                    tooltip="Models that are not on this computer are not downloaded",
+                ),
+            ]
         )
-        self.offline = QCheckBox("never use the network")
-        self.offline.setToolTip("Models that are not on this computer are not downloaded")
-        form = QFormLayout(self)
-        form.addRow("Device", self.device)
-        form.addRow("Precision", self.precision)
-        form.addRow("Working scale", self.scale)
-        form.addRow("", self.offline)
-        for signal in (
-            self.device.activated,
-            self.precision.activated,
-            self.scale.valueChanged,
-            self.offline.clicked,
-        ):
-            signal.connect(lambda *_: self._report())
+        self.form.working_scale.native.setSpecialValueText("auto")
+        self.form.changed.connect(self._report)
+        QVBoxLayout(self).addWidget(self.form.native)
 
     def show_settings(self, shown: ModelSettings) -> None:
         """Show settings; nothing is reported."""
         self._shown = shown
-        self.device.setCurrentText(shown.device)
-        self.precision.setCurrentText(shown.precision)
-        blocked = self.scale.blockSignals(True)
-        self.scale.setValue(shown.working_scale or 0)
-        self.scale.blockSignals(blocked)
-        self.offline.setChecked(bool(shown.offline))
+        with self.form.changed.blocked():
+            self.form.device.value = shown.device
+            self.form.precision.value = shown.precision
+            self.form.working_scale.value = shown.working_scale or 0
+            self.form.offline.value = bool(shown.offline)
 
     def _report(self) -> None:
         self._shown = replace(
             self._shown,
-            device=self.device.currentText(),
-            precision=self.precision.currentText(),
-            working_scale=self.scale.value() or None,
-            offline=True if self.offline.isChecked() else None,
+            device=self.form.device.value,
+            precision=self.form.precision.value,
+            working_scale=self.form.working_scale.value or None,
+            offline=True if self.form.offline.value else None,
         )
         self.edited.emit(self._shown)
 
@@ -167,10 +171,3 @@ class KeysPopup(Popup):
         for number, (key, text) in enumerate(keys):
             grid.addWidget(QLabel(f"<b>{key}</b>"), number, 0)
             grid.addWidget(QLabel(text), number, 1)
-
-
-def _combo(items: Sequence[str], tip: str) -> QComboBox:
-    combo = QComboBox()
-    combo.addItems(list(items))
-    combo.setToolTip(tip)
-    return combo
