@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -14,10 +15,11 @@ pytestmark = pytest.mark.gui
 
 
 @pytest.fixture
-def popup(qtbot: Any) -> SettingsPopup:
+def popup(qtbot: Any) -> Iterator[SettingsPopup]:
     window = QWidget()
     qtbot.addWidget(window)
-    return SettingsPopup(window)
+    yield SettingsPopup(window)
+    window.close()
 
 
 def test_showing_settings_reports_nothing(popup: SettingsPopup) -> None:
