@@ -12,7 +12,7 @@ import io
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -21,6 +21,7 @@ from PIL import Image
 from skimage.transform import resize
 
 from napari_vlseg.errors import PromptError
+from napari_vlseg.visual_prompts import VisualPromptSettings
 
 TEMPLATES: Mapping[str, tuple[str, ...]] = {
     "plain": ("{}",),
@@ -197,10 +198,13 @@ class PromptTable:
         Classes in order; names are unique.
     templates : tuple of str
         Each holds ``{}`` for the phrase; embeddings are averaged over them.
+    visual : VisualPromptSettings
+        How the surroundings of references are treated before the model sees them.
     """
 
     rows: tuple[ClassPrompt, ...] = ()
     templates: tuple[str, ...] = field(default=TEMPLATES["plain"])
+    visual: VisualPromptSettings = field(default_factory=VisualPromptSettings)
 
     def __post_init__(self) -> None:
         names = [row.name for row in self.rows]
@@ -258,6 +262,7 @@ class PromptTable:
             "format": TABLE_FORMAT,
             "version": TABLE_VERSION,
             "templates": list(self.templates),
+            "visual_prompt": asdict(self.visual),
             "classes": rows,
         }
         return json.dumps(document, indent=2, ensure_ascii=False)
@@ -282,7 +287,8 @@ class PromptTable:
                     f"{TABLE_VERSION}: update napari-vlseg."
                 )
             rows = tuple(_row_from_dict(row) for row in document["classes"])
-            return cls(rows, tuple(document["templates"]))
+            visual = VisualPromptSettings(**document["visual_prompt"])
+            return cls(rows, tuple(document["templates"]), visual)
         except (KeyError, TypeError, ValueError, AttributeError, OSError) as error:
             raise PromptError(
                 "This is not a napari-vlseg prompt file: choose one that “Save prompts” wrote."
@@ -297,6 +303,7 @@ class PromptTable:
         mix: float = 0.5,
         threshold: float | None = None,
         templates: Sequence[str] = TEMPLATES["plain"],
+        visual: VisualPromptSettings | None = None,
     ) -> PromptTable:
         """Make a table from the short forms of the command line and of Python.
 
@@ -309,7 +316,7 @@ class PromptTable:
             References by class name; a name that `text` lacks makes a class of its own.
         mix, threshold
             Given to every row, see `ClassPrompt`.
-        templates : sequence of str
+        templates, visual
             See `PromptTable`.
 
         Raises
@@ -339,7 +346,7 @@ class PromptTable:
                     COLORS[len(rows) % len(COLORS)],
                 )
             )
-        table = cls(tuple(rows), tuple(templates))
+        table = cls(tuple(rows), tuple(templates), visual or VisualPromptSettings())
         empty = [row.name for row in table.rows if row.is_empty]
         if empty:
             raise PromptError(

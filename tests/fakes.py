@@ -12,6 +12,7 @@ from napari_vlseg.models.base import Conditional, Embedding
 from napari_vlseg.prompts import ClassPrompt
 from napari_vlseg.proposals import ModelInfo
 from napari_vlseg.tiling import plan_tiles
+from napari_vlseg.visual_prompts import VisualPromptSettings
 
 WORDS = {"bright": (0.0, 1.0), "nuclei": (0.0, 1.0), "dark": (1.0, -1.0), "nothing": (0.0, 0.0)}
 
@@ -54,7 +55,10 @@ class BrightnessSegmenter:
         )
 
     def condition(
-        self, prompt: ClassPrompt, templates: Sequence[str] = ("{}",)
+        self,
+        prompt: ClassPrompt,
+        templates: Sequence[str] = ("{}",),
+        visual: VisualPromptSettings | None = None,
     ) -> tuple[Conditional, list[Conditional]]:
         own = self._vector(prompt.phrases[0]) if prompt.phrases else np.array([0.0, 1.0])
         return (

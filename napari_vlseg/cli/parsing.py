@@ -8,6 +8,7 @@ from napari_vlseg.cli.references import ReferenceSpec, read_references
 from napari_vlseg.errors import SettingsError
 from napari_vlseg.images import Channel
 from napari_vlseg.prompts import TEMPLATES, PromptTable, parse_class
+from napari_vlseg.visual_prompts import VisualPromptSettings
 
 
 def build_table(
@@ -16,6 +17,7 @@ def build_table(
     mix: float,
     threshold: float | None,
     template: str,
+    visual: VisualPromptSettings,
 ) -> PromptTable:
     """The prompt table that the options describe.
 
@@ -34,6 +36,7 @@ def build_table(
         mix=mix,
         threshold=threshold,
         templates=TEMPLATES[template],
+        visual=visual,
     )
 
 

@@ -54,6 +54,34 @@ def segment(
             rich_help_panel=_PROMPT,
         ),
     ] = 0.5,
+    reference_context: Annotated[
+        float,
+        typer.Option(
+            metavar="C",
+            min=0,
+            help="Margin around a reference, as a share of its longer side.",
+            rich_help_panel=_PROMPT,
+        ),
+    ] = 0.1,
+    reference_background: Annotated[
+        float,
+        typer.Option(
+            metavar="B",
+            min=0,
+            max=1,
+            help="Brightness of what surrounds a reference, as a share.",
+            rich_help_panel=_PROMPT,
+        ),
+    ] = 0.1,
+    reference_blur: Annotated[
+        float,
+        typer.Option(
+            metavar="SIGMA",
+            min=0,
+            help="Blur of what surrounds a reference, in pixels.",
+            rich_help_panel=_PROMPT,
+        ),
+    ] = 3.0,
     template: Annotated[
         str,
         typer.Option(
@@ -153,11 +181,13 @@ def segment(
         from napari_vlseg.cli.parsing import build_table, parse_channels, parse_plane
         from napari_vlseg.cli.references import parse_reference
         from napari_vlseg.proposals import PostProcess
+        from napari_vlseg.visual_prompts import VisualPromptSettings
         from napari_vlseg.workflow.batch import segment_files
         from napari_vlseg.workflow.jobs import plan_jobs
 
         specs = [parse_reference(spec) for spec in reference or ()]
-        table = build_table(text or (), specs, mix, threshold, template)
+        visual = VisualPromptSettings(reference_context, reference_background, reference_blur)
+        table = build_table(text or (), specs, mix, threshold, template, visual)
         index, channels = parse_plane(plane), parse_channels(channel or ())
         inputs = [path for spec in specs for path in (spec.image, spec.mask)]
         jobs = plan_jobs(images, out, probabilities=probabilities, inputs=inputs)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from napari_vlseg.prompts import ClassPrompt
     from napari_vlseg.proposals import ModelInfo
     from napari_vlseg.tiling import TilePlan
+from napari_vlseg.visual_prompts import VisualPromptSettings
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,7 +96,10 @@ class DenseSegmenter(Protocol):
         ...
 
     def condition(
-        self, prompt: ClassPrompt, templates: Sequence[str] = ("{}",)
+        self,
+        prompt: ClassPrompt,
+        templates: Sequence[str] = ("{}",),
+        visual: VisualPromptSettings | None = None,
     ) -> tuple[Conditional, list[Conditional]]:
         """Conditional of a class (text and references mixed) and of each of its negatives."""
         ...

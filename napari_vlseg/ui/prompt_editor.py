@@ -13,6 +13,7 @@ from psygnal import Signal
 from napari_vlseg.errors import PromptError
 from napari_vlseg.files import atomic_write_text, reading
 from napari_vlseg.prompts import COLORS, ClassPrompt, PromptTable, ReferencePrompt
+from napari_vlseg.visual_prompts import VisualPromptSettings
 
 _MINUS = "-−–"
 _AUTOMATIC_NAME = re.compile(r"class \d+")
@@ -51,7 +52,7 @@ def question(table: PromptTable, names: tuple[str, ...] | None = None) -> Questi
         (row.name, row.phrases, row.negatives, row.references, row.mix)
         for row in sorted(rows, key=lambda row: row.name)
     )
-    return (table.templates, asked)
+    return (table.templates, table.visual, asked)
 
 
 class PromptEditor:
@@ -128,6 +129,11 @@ class PromptEditor:
     def set_templates(self, templates: tuple[str, ...]) -> None:
         """Change the sentences around phrases."""
         self._table = replace(self._table, templates=templates)
+        self.changed.emit(self._table)
+
+    def set_visual(self, visual: VisualPromptSettings) -> None:
+        """Change how the surroundings of references are treated."""
+        self._table = replace(self._table, visual=visual)
         self.changed.emit(self._table)
 
     def add_reference(self, name: str, reference: ReferencePrompt) -> None:

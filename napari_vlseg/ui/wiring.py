@@ -175,9 +175,12 @@ def _wire_result(widget: VlsegWidget) -> None:
     view.policy_chosen.connect(controller.set_policy)
     view.target_chosen.connect(controller.set_target)
     view.templates_chosen.connect(choose_templates)
+    view.visual_chosen.connect(controller.prompts.set_visual)
+    controller.prompts.changed.connect(view.show_prompt_settings)
     controller.relabel.postprocess_changed.connect(view.show_postprocess)
     controller.facts_changed.connect(show_targets)
     view.show_postprocess(controller.relabel.postprocess)
+    view.show_prompt_settings(controller.prompts.table)
     show_targets()
 
 

@@ -15,6 +15,7 @@ from napari_vlseg.models.base import DenseSegmenter
 from napari_vlseg.models.registry import DEFAULT_MODEL, load
 from napari_vlseg.prompts import TEMPLATES, PromptTable, ReferencePrompt
 from napari_vlseg.proposals import PostProcess, Proposals
+from napari_vlseg.visual_prompts import VisualPromptSettings
 from napari_vlseg.workflow.cache import EmbeddingCache
 from napari_vlseg.workflow.propose import propose
 
@@ -56,6 +57,7 @@ def segment(
     device: str = "auto",
     threshold: float | None = None,
     templates: Sequence[str] = TEMPLATES["plain"],
+    visual: VisualPromptSettings | None = None,
     mode: Literal["instances", "semantic"] = "instances",
     postprocess: PostProcess | None = None,
     working_scale: float | None = None,
@@ -87,6 +89,8 @@ def segment(
         Probability in [0, 1]; None takes the model's default.
     templates : sequence of str
         Each holds ``{}`` for the phrase.
+    visual : VisualPromptSettings, optional
+        How the surroundings of references are cropped, dimmed and blurred.
     mode : {"instances", "semantic"}
         One label per object, or per class. Not used where `postprocess` is given.
     postprocess : PostProcess, optional
@@ -125,6 +129,7 @@ def segment(
         mix=mix,
         threshold=threshold,
         templates=templates,
+        visual=visual,
     )
     plane = _plane(image, view, index)
     segmenter = _load_once(model, device) if isinstance(model, str) else model

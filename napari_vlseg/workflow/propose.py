@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from napari_vlseg.errors import ImageError, SettingsError
-from napari_vlseg.events import Notice, Work
+from napari_vlseg.events import Notice, T, Work
 from napari_vlseg.masks import ObjectStats, assign_classes, compete, label_objects
 from napari_vlseg.models.base import Conditional, DenseSegmenter, Embedding
 from napari_vlseg.prompts import ClassPrompt, PromptTable
@@ -59,13 +59,14 @@ def propose(
     """
     rows = prompts.active
     _check_plane(plane)
-    notices = vocabulary_notices(model, rows)
+    notices = list(vocabulary_notices(model, rows))
     for message in notices:
         yield Notice(message)
-    embedding = yield from encode(model, plane, working_scale=working_scale, cache=cache)
-    conditionals = [model.condition(row, prompts.templates) for row in rows]
+    encoding = encode(model, plane, working_scale=working_scale, cache=cache)
+    embedding = yield from _noting(encoding, notices)
+    conditionals = [model.condition(row, prompts.templates, prompts.visual) for row in rows]
     flat = [vector for own, negatives in conditionals for vector in (own, *negatives)]
-    maps = yield from model.predict_steps(embedding, flat)
+    maps = yield from _noting(model.predict_steps(embedding, flat), notices)
     probabilities = _subtract_negatives(maps, conditionals)
     thresholds = tuple(
         model.default_threshold if row.threshold is None else row.threshold for row in rows
@@ -82,7 +83,7 @@ def propose(
             prompts=prompts,
             model=model.info,
             working_scale=embedding.working_scale,
-            notices=notices,
+            notices=tuple(notices),
         )
     )
 
@@ -157,6 +158,20 @@ def vocabulary_notices(model: DenseSegmenter, rows: Iterable[ClassPrompt]) -> tu
                     "instead, or choose the larger model clipseg-rd64-refined."
                 )
     return tuple(dict.fromkeys(messages))
+
+
+def _noting(work: Work[T], notices: list[str]) -> Work[T]:
+    """The same work; what it tells the person is also written to `notices`."""
+    try:
+        while True:
+            event = next(work)
+            if isinstance(event, Notice):
+                notices.append(event.message)
+            yield event
+    except StopIteration as stop:
+        return stop.value
+    finally:
+        work.close()
 
 
 def _subtract_negatives(

@@ -16,6 +16,7 @@ from napari_vlseg.proposals import ModelInfo
 from napari_vlseg.tiling import plan_tiles
 from napari_vlseg.ui.jobs import ModelSettings
 from napari_vlseg.ui.runner import Done, Handlers, guard
+from napari_vlseg.visual_prompts import VisualPromptSettings
 
 N_TILES = 20
 
@@ -60,7 +61,10 @@ class BrightnessModel:
         raise NotImplementedError("the window encodes in steps")
 
     def condition(
-        self, prompt: ClassPrompt, templates: Sequence[str] = ("{}",)
+        self,
+        prompt: ClassPrompt,
+        templates: Sequence[str] = ("{}",),
+        visual: VisualPromptSettings | None = None,
     ) -> tuple[Conditional, list[Conditional]]:
         def vector(phrase: str) -> Conditional:
             return Conditional(np.array([1.0 if phrase == "dark" else 0.0], np.float32), phrase)

@@ -8,6 +8,7 @@ from napari_vlseg.events import Notice, Progress, run
 from napari_vlseg.models.base import DenseSegmenter
 from napari_vlseg.prompts import PromptTable
 from napari_vlseg.proposals import OBJECT_COLUMNS, PostProcess
+from napari_vlseg.visual_prompts import VisualPromptSettings
 from napari_vlseg.workflow.cache import EmbeddingCache
 from napari_vlseg.workflow.propose import preview, propose, rethreshold
 from tests.fakes import BrightnessSegmenter
@@ -105,6 +106,29 @@ def test_progress_and_unknown_words_are_told(model, plane):
     assert result.notices == tuple(notices)
     tiles = [event for event in events if isinstance(event, Progress) and event.total > 1]
     assert [event.done for event in tiles] == list(range(1, tiles[0].total + 1))
+
+
+def test_what_the_model_tells_is_kept_with_the_proposals(model, plane):
+    class Short(BrightnessSegmenter):
+        def encode_steps(self, plane, *, working_scale=None):
+            yield Notice("memory is short")
+            return (yield from super().encode_steps(plane, working_scale=working_scale))
+
+    result = run(propose(Short(), plane, PromptTable.build("bright")))
+    assert result.notices == ("memory is short",)
+
+
+def test_reference_settings_reach_the_model(plane):
+    seen = []
+
+    class Listening(BrightnessSegmenter):
+        def condition(self, prompt, templates=("{}",), visual=None):
+            seen.append(visual)
+            return super().condition(prompt, templates, visual)
+
+    visual = VisualPromptSettings(context=0.5, background=0.3, blur_sigma=1)
+    run(propose(Listening(), plane, PromptTable.build("bright", visual=visual)))
+    assert seen == [visual]
 
 
 def test_closing_the_generator_cancels(model, plane):

@@ -18,9 +18,10 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_vlseg.prompts import TEMPLATES
+from napari_vlseg.prompts import TEMPLATES, PromptTable
 from napari_vlseg.proposals import PostProcess
 from napari_vlseg.ui.views.parts import Fold, column, narrow_combo, row
+from napari_vlseg.visual_prompts import VisualPromptSettings
 
 _POLICIES = {
     "keep": "keep them",
@@ -36,6 +37,7 @@ class ResultBox(QWidget):
     policy_chosen = Signal(str)
     target_chosen = Signal(object)
     templates_chosen = Signal(str)
+    visual_chosen = Signal(object)
 
     def __init__(self) -> None:
         super().__init__()
@@ -76,6 +78,22 @@ class ResultBox(QWidget):
         self.target.addItems(["a new layer", *(layer.name for layer in layers)])
         self.target.setCurrentIndex(self._targets.index(current) if current in layers else 0)
 
+    def show_prompt_settings(self, table: PromptTable) -> None:
+        """Show what a table says of templates and references; nothing is reported."""
+        names = [name for name, templates in TEMPLATES.items() if templates == table.templates]
+        self.templates.setCurrentIndex(self.templates.findText(names[0]) if names else -1)
+        visual = table.visual
+        shown = (visual.context, visual.background, visual.blur_sigma)
+        for box, value in zip((self.context, self.background, self.blur), shown, strict=True):
+            blocked = box.blockSignals(True)
+            box.setValue(value)
+            box.blockSignals(blocked)
+
+    def _report_visual(self) -> None:
+        self.visual_chosen.emit(
+            VisualPromptSettings(self.context.value(), self.background.value(), self.blur.value())
+        )
+
     def _details(self) -> QWidget:
         self.min_size = QSpinBox()
         self.min_size.setRange(0, 1_000_000)
@@ -111,7 +129,18 @@ class ResultBox(QWidget):
         self.templates.activated.connect(
             lambda *_: self.templates_chosen.emit(self.templates.currentText())
         )
+        self.context = self._reference_box("Margin kept around it, as a share of its size", 1)
+        self.background = self._reference_box("Brightness of its surroundings, as a share", 1)
+        self.blur = self._reference_box("Blur of its surroundings, in pixels", 50)
         return self._form()
+
+    def _reference_box(self, tip: str, largest: float) -> QDoubleSpinBox:
+        box = QDoubleSpinBox()
+        box.setRange(0, largest)
+        box.setSingleStep(0.05 if largest == 1 else 0.5)
+        box.setToolTip(f"How a reference region is shown to the model. {tip}")
+        box.valueChanged.connect(lambda *_: self._report_visual())
+        return box
 
     def _form(self) -> QWidget:
         content = QWidget()
@@ -126,6 +155,9 @@ class ResultBox(QWidget):
         form.addRow("write to", self.target)
         form.addRow("labels there", self.policy)
         form.addRow("templates", self.templates)
+        form.addRow("ref. margin", self.context)
+        form.addRow("ref. dimming", self.background)
+        form.addRow("ref. blur", self.blur)
         return content
 
     def _report(self) -> None:
