@@ -30,21 +30,6 @@ from napari_vlseg.training.trainer import Trainer, mixing_weights
 PARTS = (torch.Tensor, dict, list, tuple)
 
 
-def _logits(checkpoint: Path, settings: PretrainSettings) -> torch.Tensor:
-    """What the model of a checkpoint answers to a fixed prompt.
-
-    Weights are not compared: those without influence (biases of attention keys) follow the
-    last bits of matrix products, which depend on where their operands lie in memory.
-    """
-    trainer = Trainer(settings, build_tokenizer(training_corpus()))
-    state = torch.load(checkpoint, weights_only=True)["modules"]["model"]
-    trainer.model.load_state_dict(state)
-    pixels = torch.linspace(-1, 1, 3 * 64 * 64).reshape(1, 3, 64, 64)
-    tokens = build_tokenizer(training_corpus())(["red circle"], return_tensors="pt")
-    with torch.no_grad():
-        return trainer.model.eval()(**tokens, pixel_values=pixels).logits
-
-
 def _tensors(state: object) -> list[torch.Tensor]:
     """All tensors of a nested state, in order."""
     if isinstance(state, torch.Tensor):
@@ -63,27 +48,31 @@ def test_twenty_steps_lower_the_loss(tiny_settings: PretrainSettings) -> None:
     assert losses[-1] < losses[0] - 0.05
 
 
-def test_an_interrupted_run_ends_where_an_uninterrupted_one_does(
+def test_an_interrupted_run_goes_on_as_if_it_had_not_been(
     tiny_settings: PretrainSettings,
     nuclei_folder: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(trainer_module, "fast_arithmetic", lambda device: nullcontext())
-    run(pretrain(nuclei_folder, tmp_path / "whole", tiny_settings))
-    work = pretrain(nuclei_folder, tmp_path / "broken", tiny_settings)
-    for event in work:
+    settings = replace(tiny_settings, log_every=1)
+    whole, resumed = tmp_path / "whole", tmp_path / "resumed"
+    resumed.mkdir()
+    for event in pretrain(nuclei_folder, whole, settings):
         if isinstance(event, Progress) and event.done == 3:
-            break
-    work.close()
-    shutil.copy(tmp_path / "broken" / CHECKPOINT_NAME, tmp_path / "halfway.pt")
-    run(pretrain(nuclei_folder, tmp_path / "broken", tiny_settings))
-    files = (
-        tmp_path / "halfway.pt",
-        *(tmp_path / n / CHECKPOINT_NAME for n in ("whole", "broken")),
-    )
-    before, whole, resumed = (_logits(file, tiny_settings) for file in files)
-    assert (whole - resumed).abs().max() < 0.02 * (whole - before).abs().max()
+            shutil.copy(whole / CHECKPOINT_NAME, resumed)
+    run(pretrain(nuclei_folder, resumed, settings))
+    expected, found = _log(whole)[2:], _log(resumed)
+    assert [line["step"] for line in found] == [3, 4]
+    for name in ("segmentation", "alignment", "dense_codes", "prompt_codes"):
+        # The weights are the same bits; products of matrices may differ in their last ones, and
+        # the optimisers amplify that from the second step on.
+        assert found[0][name] == pytest.approx(expected[0][name], rel=1e-3)
+        assert found[1][name] == pytest.approx(expected[1][name], rel=0.05)
+
+
+def _log(folder: Path) -> list[dict[str, float]]:
+    return [json.loads(line) for line in (folder / LOG_NAME).read_text().splitlines()]
 
 
 def test_a_checkpoint_of_other_settings_is_refused(
