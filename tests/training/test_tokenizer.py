@@ -43,3 +43,8 @@ def test_a_saved_tokenizer_reads_back_the_same(tokenizer: CLIPTokenizer, tmp_pat
     text = "a micrograph of Purple nuclei, zürich"
     assert again(text).input_ids == tokenizer(text).input_ids
     assert tokenizer.eos_token_id != 2
+
+
+def test_equal_corpora_give_equal_tokenizers(tokenizer: CLIPTokenizer) -> None:
+    again = build_tokenizer(training_corpus()[::-1])
+    assert again.get_vocab() == tokenizer.get_vocab()
