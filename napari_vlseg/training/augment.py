@@ -10,6 +10,7 @@ import torch
 from scipy import ndimage as ndi
 from torch.nn import functional as nnf
 
+from napari_vlseg.contrast import normalise
 from napari_vlseg.training.dsb2018 import NucleiImage
 
 FloatImage = npt.NDArray[np.float32]
@@ -46,13 +47,11 @@ class RealView:
 
 
 def stretch_contrast(
-    image: npt.NDArray[np.generic], low: float = 1.0, high: float = 99.8
+    image: npt.NDArray[np.uint8], low: float = 1.0, high: float = 99.8
 ) -> FloatImage:
     """Map two percentiles, taken over all channels, to 0 and 1, and clip."""
-    pixels = np.asarray(image, np.float32)
-    darkest, brightest = np.percentile(pixels, [low, high])
-    span = max(float(brightest - darkest), 1e-6)
-    return np.clip((pixels - np.float32(darkest)) / np.float32(span), 0, 1)
+    darkest, brightest = (float(value) for value in np.percentile(image, [low, high]))
+    return normalise(image, (darkest, brightest))
 
 
 def real_view(
