@@ -36,10 +36,12 @@ def query_codes(query: Query) -> Codes:
 def dense_codes(
     labels: npt.NDArray[np.integer], objects: Iterable[SceneObject]
 ) -> npt.NDArray[np.uint8]:
-    """Class numbers of every pixel, shape (H, W, 3); 0 is background."""
+    """Class numbers of every pixel, shape (H, W, 3); 0 is background.
+
+    Objects that no word names are of the other kind.
+    """
     table = np.zeros((int(labels.max()) + 1, 3), np.uint8)
     for thing in objects:
-        table[thing.label] = query_codes(
-            Query(thing.kind, thing.colour, thing.size, thing.brightness)
-        )
+        words = Query(thing.kind, thing.colour, thing.size, thing.brightness)
+        table[thing.label] = OTHER_CODES if thing.recipe else query_codes(words)
     return table[labels]

@@ -17,6 +17,7 @@ from napari_vlseg.training.attributes import (
 )
 from napari_vlseg.training.augment import RealView, real_view
 from napari_vlseg.training.dsb2018 import NucleiImage
+from napari_vlseg.training.novel_pairs import ScenePair
 from napari_vlseg.training.queries import (
     Query,
     absent_query,
@@ -37,6 +38,7 @@ _REAL_KIND_SHARES = {
     "brightfield": 0.11,
 }
 _FEWEST_PIXELS = 12
+_TRIES = 30
 
 
 @dataclass(frozen=True)
@@ -73,11 +75,18 @@ class TextExample:
 
 
 class ExampleSource:
-    """Draws examples from real images and from a bank of scenes."""
+    """Draws examples from real images, a bank of scenes and pairs of scenes."""
 
-    def __init__(self, images: Sequence[NucleiImage], bank: SceneBank, size: int) -> None:
+    def __init__(
+        self,
+        images: Sequence[NucleiImage],
+        bank: SceneBank,
+        size: int,
+        pairs: Sequence[ScenePair] = (),
+    ) -> None:
         self.bank = bank
         self._size = size
+        self._pairs = pairs
         self._by_kind: dict[str, list[NucleiImage]] = defaultdict(list)
         for image in images:
             self._by_kind[image.kind].append(image)
@@ -88,6 +97,20 @@ class ExampleSource:
     def has_real_images(self) -> bool:
         """Whether there is any real image to draw from."""
         return bool(self._by_kind)
+
+    @property
+    def has_pairs(self) -> bool:
+        """Whether there is any pair of scenes with unnamed kinds of object."""
+        return bool(self._pairs)
+
+    def pair(self, rng: np.random.Generator) -> tuple[Example, Example]:
+        """Crops of two scenes that share a recipe, in random order."""
+        for _ in range(_TRIES):
+            scenes = self._pairs[rng.integers(len(self._pairs))]
+            first, second = (_scene_view(scene, self._size, rng) for scene in scenes)
+            if shared_recipes(first, second):
+                return (first, second) if rng.random() < 0.5 else (second, first)
+        raise RuntimeError(f"No pair of crops shared a recipe in {_TRIES} draws.")
 
     def real(self, rng: np.random.Generator, *, kind: str = "", on_object: bool = False) -> Example:
         """A view of a real image, of the given kind if there is one."""
@@ -103,6 +126,12 @@ class ExampleSource:
         numbers = self.bank.places[key] if key else range(len(self.bank.scenes))
         scene = self.bank.scenes[numbers[rng.integers(len(numbers))]]
         return _scene_view(scene, self._size, rng)
+
+
+def shared_recipes(first: Example, second: Example) -> list[str]:
+    """Recipes of which both examples show an object, in order."""
+    one, other = ({thing.recipe for thing in example.objects} for example in (first, second))
+    return sorted(recipe for recipe in one & other if recipe)
 
 
 def _scene_view(scene: Scene, size: int, rng: np.random.Generator) -> Example:
@@ -151,14 +180,15 @@ def _real_objects(view: RealView) -> tuple[SceneObject, ...]:
 def text_example(example: Example, rng: np.random.Generator) -> TextExample:
     """A phrase for an example: present, absent, a word that means nothing, or background."""
     draw = rng.random()
-    if draw < 0.60 and example.objects:
-        query = query_about(example.objects[rng.integers(len(example.objects))], rng)
+    named = [thing for thing in example.objects if not thing.recipe]
+    if draw < 0.57 and named:
+        query = query_about(named[rng.integers(len(named))], rng)
         return _asking(query, example, rng)
-    if draw < 0.66:
+    if draw < 0.61:
         phrase = str(rng.choice(BACKGROUND_NOUNS))
         return TextExample(phrase, example.labels == 0, BACKGROUND_CODES)
     if draw < 0.87:
-        query_or_none = absent_query(example.objects, rng, hard=draw < 0.80)
+        query_or_none = absent_query(named, rng, hard=draw < 0.80)
         if query_or_none is not None:
             return _asking(query_or_none, example, rng)
     phrase = in_template(random_phrase(rng), rng)

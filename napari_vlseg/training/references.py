@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from napari_vlseg.training.attributes import Codes, query_codes
-from napari_vlseg.training.examples import Example, ExampleSource
+from napari_vlseg.training.examples import Example, ExampleSource, shared_recipes
 from napari_vlseg.training.queries import (
     Query,
     is_absent,
@@ -21,7 +22,15 @@ from napari_vlseg.visual_prompts import VisualPromptSettings, engineer_visual_pr
 _PRESENT_SHARE = 0.75
 _SAME_KIND_SHARE = 0.7
 _REAL_NUCLEI_SHARE = 0.85
+_NOVEL_SHARE = 0.35
+_SINGLE_SHARE = 0.7
 _TRIES = 30
+
+UNNAMED = ""
+"""Phrase of a reference to something that no words mean."""
+
+NOTHING_TO_READ: Codes = (-100, -100, -100)
+"""Codes that `torch.nn.functional.cross_entropy` leaves out."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +41,8 @@ class ReferenceExample:
     ----------
     picture : ndarray of float32, shape (size, size, 3)
     phrase : str
-        What the reference shows, in words.
+        What the reference shows, in words; `UNNAMED` where no words mean it. Such a
+        reference is never mixed with a phrase nor aligned with one.
     mask : ndarray of bool, shape (size, size)
         Pixels of the query image that answer it.
     codes : tuple of int
@@ -43,6 +53,56 @@ class ReferenceExample:
     phrase: str
     mask: npt.NDArray[np.bool_]
     codes: Codes
+
+
+def referenced_examples(
+    source: ExampleSource, count: int, draw: Callable[[], Example], rng: np.random.Generator
+) -> list[tuple[Example, ReferenceExample]]:
+    """Query images, each with a reference; some references show unnamed kinds of object.
+
+    Parameters
+    ----------
+    source : ExampleSource
+        Where it holds pairs of scenes, 35 % of the references go from one scene of a pair
+        to the other. Both scenes are query images then, one after the other.
+    count : int
+        Number of query images.
+    draw : callable
+        Draws any other query image.
+    rng : numpy.random.Generator
+    """
+    shown: list[tuple[Example, ReferenceExample]] = []
+    while len(shown) < count:
+        room = min(2, count - len(shown))
+        # A start of a pair brings `room` novel references, any other draw brings one.
+        share = _NOVEL_SHARE / (room - (room - 1) * _NOVEL_SHARE)
+        if source.has_pairs and rng.random() < share:
+            first, second = source.pair(rng)
+            both = (first, second), (second, first)
+            shown += [(query, novel_reference(query, other, rng)) for query, other in both[:room]]
+        else:
+            example = draw()
+            shown.append((example, reference_example(example, source, rng)))
+    return shown
+
+
+def novel_reference(query: Example, other: Example, rng: np.random.Generator) -> ReferenceExample:
+    """An object of another scene that asks for all objects of its recipe in the query image.
+
+    Both scenes must share a recipe, see `shared_recipes`.
+    """
+    recipes = shared_recipes(query, other)
+    recipe = recipes[rng.integers(len(recipes))]
+    labels = [thing.label for thing in other.objects if thing.recipe == recipe]
+    wanted = [thing.label for thing in query.objects if thing.recipe == recipe]
+    count = 1 if rng.random() < _SINGLE_SHARE else int(rng.integers(1, 4))
+    some = [int(label) for label in rng.choice(labels, min(count, len(labels)), replace=False)]
+    return ReferenceExample(
+        _picture(other, some, rng),
+        UNNAMED,
+        mask_of_objects(query.labels, query.objects, wanted),
+        NOTHING_TO_READ,
+    )
 
 
 def reference_example(
@@ -57,11 +117,17 @@ def reference_example(
             break
     else:
         raise RuntimeError(f"No image with {query} came up in {_TRIES} draws.")
-    mask = mask_of_objects(shown.labels, shown.objects, _some_of(labels, query, rng))
-    picture = engineer_visual_prompt(shown.image, mask, len(shown.image), random_settings(rng))
+    picture = _picture(shown, _some_of(labels, query, rng), rng)
     return ReferenceExample(
         picture, phrase_for(query, rng), example.mask(query), query_codes(query)
     )
+
+
+def _picture(
+    shown: Example, labels: list[int], rng: np.random.Generator
+) -> npt.NDArray[np.float32]:
+    mask = mask_of_objects(shown.labels, shown.objects, labels)
+    return engineer_visual_prompt(shown.image, mask, len(shown.image), random_settings(rng))
 
 
 def random_settings(rng: np.random.Generator) -> VisualPromptSettings:

@@ -45,6 +45,9 @@ class SceneObject:
         Words that hold for it, "" where none does.
     parent : int
         Label of the object it is a part of (a cell, for a nucleus), or 0.
+    recipe : str
+        What an object that no word names is made of: outline, texture and colour; ""
+        for named kinds.
     """
 
     label: int
@@ -53,6 +56,7 @@ class SceneObject:
     size: str = ""
     brightness: str = ""
     parent: int = 0
+    recipe: str = ""
 
 
 @dataclass
