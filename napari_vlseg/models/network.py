@@ -43,7 +43,7 @@ class ClipSegNetwork:
 
     def __init__(self, model: Any, tokenizer: Any, preprocessing: Preprocessing) -> None:
         self.model = model.eval().requires_grad_(False)
-        self.decoder = _without_reduction(self.model.decoder)
+        self.decoder = without_reduction(self.model.decoder)
         self.tokenizer = tokenizer
         self.preprocessing = preprocessing
         self.patch_size: int = model.config.vision_config.patch_size
@@ -72,11 +72,7 @@ class ClipSegNetwork:
             What `decode` reads, one per extracted layer, in their order.
         """
         states = self._vision(tiles, output_hidden_states=True).hidden_states
-        # States also hold the input of the first block: block i ends in entry i + 1.
-        layers = [states[layer + 1].float() for layer in self.model.extract_layers]
-        # The decoder starts from the last layer, so its first reduction belongs to that.
-        reductions = reversed(self.model.decoder.reduces)
-        return tuple(reduce(layer) for reduce, layer in zip(reductions, layers, strict=True))
+        return reduced(self.model, [state.float() for state in states])
 
     @torch.inference_mode()
     def decode(self, activations: Activations, vectors: np.ndarray) -> np.ndarray:
@@ -130,7 +126,27 @@ class ClipSegNetwork:
         return self.model.clip.vision_model(pixels, interpolate_pos_encoding=True, **options)
 
 
-def _without_reduction(decoder: Any) -> Any:
+def reduced(model: Any, states: Sequence[torch.Tensor]) -> Activations:
+    """What the decoder reads of the vision tower, as its first linear maps leave it.
+
+    Parameters
+    ----------
+    model : transformers.CLIPSegForImageSegmentation
+    states : sequence of torch.Tensor, each of shape (n, 1 + patches, hidden_size)
+        Hidden states of the vision tower: its input, then the output of each block.
+
+    Returns
+    -------
+    tuple of torch.Tensor, each of shape (n, 1 + patches, reduce_dim)
+        One per extracted layer, in their order.
+    """
+    layers = [states[layer + 1] for layer in model.extract_layers]
+    # The decoder starts from the last layer, so its first reduction belongs to that.
+    reductions = reversed(model.decoder.reduces)
+    return tuple(reduce(layer) for reduce, layer in zip(reductions, layers, strict=True))
+
+
+def without_reduction(decoder: Any) -> Any:
     """The same decoder over the same weights, for activations that are reduced already."""
     light = copy.copy(decoder)
     nothing = nn.ModuleList(nn.Identity() for _ in decoder.reduces)

@@ -7,6 +7,7 @@ continues with exactly the batches it would have seen.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -14,7 +15,7 @@ from torch.utils.data import Dataset
 
 from napari_vlseg.training.attributes import dense_codes
 from napari_vlseg.training.examples import Example, ExampleSource, TextExample, text_example
-from napari_vlseg.training.references import ReferenceExample, reference_example
+from napari_vlseg.training.references import ReferenceExample, referenced_examples
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class BatchShape:
 
     images: int = 8
     phrases: int = 5
-    references: int = 4
+    references: int = 6
     real_share: float = 0.5
 
 
@@ -48,7 +49,7 @@ class Batch:
     pictures : Tensor of float32, shape (images + references, 3, size, size)
         Query images, then visual prompts; intensities in [0, 1].
     phrases : list of str
-        ``images * phrases`` phrases, then one that words each reference.
+        ``images * phrases`` phrases, then one that words each reference, or `UNNAMED`.
     masks : Tensor of bool, shape (images * phrases + references, size, size)
     image_of_prompt : Tensor of int64, shape (images * phrases + references,)
     prompt_codes : Tensor of int64, shape (images * phrases + references, 3)
@@ -69,10 +70,12 @@ class Batch:
 def make_batch(source: ExampleSource, shape: BatchShape, seed: int, step: int) -> Batch:
     """The batch of a step."""
     rng = np.random.default_rng([seed, step])
-    examples = [_example(source, shape, rng) for _ in range(shape.images)]
+    draw = partial(_example, source, shape, rng)
+    referenced = referenced_examples(source, min(shape.references, shape.images), draw, rng)
+    references = [reference for _, reference in referenced]
+    examples = [example for example, _ in referenced]
+    examples += [draw() for _ in range(shape.images - len(examples))]
     texts = [text_example(example, rng) for example in examples for _ in range(shape.phrases)]
-    shown = range(min(shape.references, shape.images))
-    references = [reference_example(examples[number], source, rng) for number in shown]
     prompts: list[TextExample | ReferenceExample] = [*texts, *references]
     pictures = [example.image for example in examples] + [ref.picture for ref in references]
     owners = [number for number in range(shape.images) for _ in range(shape.phrases)]
@@ -81,7 +84,7 @@ def make_batch(source: ExampleSource, shape: BatchShape, seed: int, step: int) -
         pictures=torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).contiguous(),
         phrases=[prompt.phrase for prompt in prompts],
         masks=torch.from_numpy(np.stack([prompt.mask for prompt in prompts])),
-        image_of_prompt=torch.tensor([*owners, *shown]),
+        image_of_prompt=torch.tensor([*owners, *range(len(references))]),
         prompt_codes=torch.tensor([prompt.codes for prompt in prompts]),
         dense_codes=torch.from_numpy(np.stack(codes)),
         n_images=shape.images,

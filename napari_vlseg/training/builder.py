@@ -24,13 +24,14 @@ class ModelShape:
     projection: int = 128
     extract_layers: tuple[int, ...] = (1, 3, 5)
     decoder_width: int = 64
-    decoder_heads: int = 4
+    decoder_heads: int = 2
     decoder_mlp: int = 256
 
 
 _FIRST_MASK_LOGIT = -1.5
-_POSITION_SCALE = 0.15
+_POSITION_SCALE = 0.3
 _DECONVOLUTION_SCALE = 0.3
+_QUERY_KEY_SCALE = 0.5
 
 
 def build_model(
@@ -53,6 +54,8 @@ def build_model(
         grid = shape.image_size // shape.patch_size
         table = model.clip.vision_model.embeddings.position_embedding.weight
         table[1:] = _POSITION_SCALE * sine_positions(grid, shape.vision_width)
+        for layer in model.clip.vision_model.encoder.layers:
+            _mimic_trained_attention(layer.self_attn, shape.vision_heads)
     return model
 
 
@@ -101,6 +104,33 @@ def _tame_decoder(decoder: nn.Module) -> None:
     deconvolution = decoder.transposed_convolution
     deconvolution.weight.normal_(0, _DECONVOLUTION_SCALE * deconvolution.in_channels**-0.5)
     nn.init.constant_(deconvolution.bias, _FIRST_MASK_LOGIT)
+
+
+def _mimic_trained_attention(attention: nn.Module, n_heads: int) -> None:
+    """Start attention where training would bring it: patches look at patches like them.
+
+    Query times key begins near a positive identity, so that, with the sine positions,
+    attention is local from the start; value times output begins near a negative one
+    (Trockman & Kolter 2023, "Mimetic Initialization of Self-Attention Layers", with
+    smaller queries and keys).
+    """
+    width = attention.out_proj.in_features
+    rows = width // n_heads
+    for head in range(n_heads):
+        left, strengths, right = _factors(0.7, 0.7, width)
+        part = slice(head * rows, (head + 1) * rows)
+        root = _QUERY_KEY_SCALE * strengths[:rows].sqrt()[:, None]
+        attention.q_proj.weight[part] = root * left.T[:rows]
+        attention.k_proj.weight[part] = root * right[:rows]
+    left, strengths, right = _factors(0.4, -0.4, width)
+    attention.v_proj.weight.copy_(strengths.sqrt()[:, None] * right)
+    attention.out_proj.weight.copy_(left * strengths.sqrt())
+
+
+def _factors(noise: float, diagonal: float, width: int) -> tuple[torch.Tensor, ...]:
+    """Singular value decomposition of ``noise * Z + diagonal * identity``."""
+    target = noise * torch.randn(width, width) / width**0.5 + diagonal * torch.eye(width)
+    return tuple(torch.linalg.svd(target))
 
 
 def sine_positions(grid: int, width: int) -> torch.Tensor:

@@ -56,15 +56,20 @@ def alignment_loss(
     texts : Tensor, shape (m, d)
         Embeddings of the phrases.
     reference_phrases, phrases : sequences of str, of length n and m
-        All equal phrases count as positives (Oord et al. 2018; Khosla et al. 2020).
+        All equal phrases count as positives (Oord et al. 2018; Khosla et al. 2020). What
+        has the phrase "" is left out: no words mean it.
     scale : float
         Inverse temperature.
     """
-    bank = nnf.normalize(texts.detach().float(), dim=-1)
-    similarity = scale * nnf.normalize(references.float(), dim=-1) @ bank.T
+    named = [row for row, phrase in enumerate(reference_phrases) if phrase]
+    worded = [row for row, phrase in enumerate(phrases) if phrase]
+    if not named:
+        return references.sum() * 0
+    bank = nnf.normalize(texts[worded].detach().float(), dim=-1)
+    similarity = scale * nnf.normalize(references[named].float(), dim=-1) @ bank.T
     numbers = {phrase: number for number, phrase in enumerate(dict.fromkeys(phrases))}
-    mine = torch.tensor([numbers.get(phrase, -1) for phrase in reference_phrases])
-    theirs = torch.tensor([numbers[phrase] for phrase in phrases])
+    mine = torch.tensor([numbers.get(reference_phrases[row], -1) for row in named])
+    theirs = torch.tensor([numbers[phrases[row]] for row in worded])
     positive = (mine[:, None] == theirs[None, :]).to(similarity.device)
     log_positive = similarity.masked_fill(~positive, _IGNORED).logsumexp(1)
     return (similarity.logsumexp(1) - log_positive).mean()

@@ -21,6 +21,7 @@ from napari_vlseg.training.batches import Batch, BatchDataset, BatchShape
 from napari_vlseg.training.checkpoint import load_checkpoint, save_checkpoint, start_from
 from napari_vlseg.training.dsb2018 import load_images, read_index, split_by_group
 from napari_vlseg.training.examples import ExampleSource
+from napari_vlseg.training.novel_pairs import generate_novel_pairs
 from napari_vlseg.training.publish import save_model_folder
 from napari_vlseg.training.scene_bank import TRAINING_SEEDS, SceneBank, generate_scenes
 from napari_vlseg.training.settings import PretrainSettings
@@ -60,7 +61,7 @@ def pretrain(data: Path, out: Path, settings: PretrainSettings) -> Work[Path]:
     """
     out.mkdir(parents=True, exist_ok=True)
     (out / SETTINGS_NAME).write_text(json.dumps(asdict(settings), indent=1) + "\n")
-    yield Notice(f"Generating {settings.n_scenes} scenes.")
+    yield Notice(f"Generating {settings.n_scenes} scenes and {settings.n_pairs} pairs.")
     source = _example_source(data, settings)
     tokenizer = build_tokenizer(training_corpus())
     trainer = Trainer(settings, tokenizer)
@@ -86,8 +87,11 @@ def _example_source(data: Path, settings: PretrainSettings) -> ExampleSource:
     scenes = generate_scenes(
         TRAINING_SEEDS.start, settings.n_scenes, settings.scene_size, settings.scene_workers
     )
+    pairs = generate_novel_pairs(
+        TRAINING_SEEDS.start, settings.n_pairs, settings.scene_size, settings.scene_workers
+    )
     images = load_images(data, train_ids)
-    return ExampleSource(images, SceneBank.of(scenes), settings.model.image_size)
+    return ExampleSource(images, SceneBank.of(scenes), settings.model.image_size, pairs)
 
 
 def _batches(source: ExampleSource, settings: PretrainSettings, done: int) -> Iterator[Batch]:
@@ -147,6 +151,7 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     parser.add_argument("--phrases", type=int, default=shape.phrases, help="phrases per image")
     parser.add_argument("--real-share", type=float, default=shape.real_share, help="of images")
     parser.add_argument("--scenes", type=int, default=defaults.n_scenes, help="default %(default)s")
+    parser.add_argument("--pairs", type=int, default=defaults.n_pairs, help="default %(default)s")
     parser.add_argument("--device", default=defaults.device, help="cpu, cuda or auto")
     parser.add_argument("--threads", type=int, default=0, help="torch threads; 0 leaves them")
     parser.add_argument("--workers", type=int, default=defaults.workers, help="batch processes")
@@ -160,6 +165,7 @@ def settings_from(arguments: argparse.Namespace) -> PretrainSettings:
         steps=arguments.steps,
         seed=arguments.seed,
         n_scenes=arguments.scenes,
+        n_pairs=arguments.pairs,
         batch=BatchShape(
             images=arguments.images, phrases=arguments.phrases, real_share=arguments.real_share
         ),

@@ -30,6 +30,8 @@ class PretrainSettings:
         Seed of weights and batches.
     n_scenes, scene_size : int
         Procedural scenes to draw from and their side in pixels.
+    n_pairs : int
+        Pairs of scenes that share objects without a name, for references.
     batch, model, losses
         Shapes and weights.
     rate : float
@@ -46,9 +48,10 @@ class PretrainSettings:
         Steps between log lines and between checkpoints.
     """
 
-    steps: int = 4000
+    steps: int = 5500
     seed: int = 0
-    n_scenes: int = 6000
+    n_scenes: int = 8000
+    n_pairs: int = 2500
     scene_size: int = 144
     batch: BatchShape = field(default_factory=BatchShape)
     model: ModelShape = field(default_factory=ModelShape)
