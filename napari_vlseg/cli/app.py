@@ -9,6 +9,7 @@ import typer
 from napari_vlseg._version import __version__
 from napari_vlseg.cli import commands
 from napari_vlseg.cli.demo import demo
+from napari_vlseg.cli.models import models
 from napari_vlseg.cli.options import Debug
 from napari_vlseg.cli.segment import segment
 from napari_vlseg.cli.window import open_napari
@@ -85,4 +86,10 @@ app.command(
         "napari-vlseg evaluate --pred labels --truth true-labels --json",
     )
 )(commands.evaluate)
-app.command(epilog=_examples("napari-vlseg models", "napari-vlseg models --json"))(commands.models)
+app.command(
+    epilog=_examples(
+        "napari-vlseg models",
+        "napari-vlseg models vlseg-mini",
+        "napari-vlseg models --json",
+    )
+)(models)

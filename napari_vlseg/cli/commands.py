@@ -1,4 +1,4 @@
-"""``napari-vlseg export``, ``evaluate`` and ``models``."""
+"""``napari-vlseg export`` and ``evaluate``."""
 
 from __future__ import annotations
 
@@ -68,45 +68,3 @@ def evaluate(
         table.add_section()
         table.add_row("mean", *(f"{value:.3f}" for value in evaluation.mean.values()))
         reporter.result({**evaluation.to_dict(), "notices": reporter.notices}, table)
-
-
-def models(as_json: AsJson = False, debug: Debug = False) -> None:
-    """List the models: name, prompts they take, licence, size, present or not."""
-    with reporting(as_json, debug) as reporter:
-        from rich.box import SIMPLE
-        from rich.table import Column, Table
-
-        from napari_vlseg.models import registry
-
-        table = Table(
-            *(Column(name, no_wrap=True) for name in ("name", "prompts", "licence")),
-            *("size", "present"),
-            box=SIMPLE,
-            caption="A model that is not present is downloaded when it is first used.",
-        )
-        rows = []
-        specs, notices = registry.discover()
-        for notice in notices:
-            reporter.on_event(notice)
-        for spec in specs:
-            present = spec.is_present()
-            rows.append(
-                {
-                    "name": spec.name,
-                    "title": spec.title,
-                    "prompts": list(spec.prompts),
-                    "licence": spec.licence,
-                    "size_mb": spec.size_mb,
-                    "source": spec.source,
-                    "present": present,
-                    "default": spec.name == registry.DEFAULT_MODEL,
-                }
-            )
-            table.add_row(
-                spec.name,
-                ", ".join(spec.prompts),
-                spec.licence,
-                f"{spec.size_mb:.0f} MB",
-                "yes" if present else "no",
-            )
-        reporter.result({"models": rows, "notices": reporter.notices}, table)

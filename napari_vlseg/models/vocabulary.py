@@ -59,6 +59,11 @@ class Vocabulary:
             )
         return cls(words)
 
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The words in alphabetical order, without articles and prepositions."""
+        return tuple(sorted(self._words - _FUNCTION_WORDS))
+
     def unknown_words(self, phrase: str) -> list[str]:
         """Words of a phrase that are in no form in the vocabulary, in order, each once.
 

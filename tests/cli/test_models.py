@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 from napari_vlseg.errors import ModelError
 from napari_vlseg.events import Notice
 from napari_vlseg.models import registry
@@ -38,3 +40,30 @@ def test_two_models_of_one_name_are_one_sentence(cli, monkeypatch):
     done = cli("models")
     assert done.code == 1
     assert done.err == "Error: Two models are named “x”: remove one.\n"
+
+
+def test_one_model_is_shown_with_vocabulary_and_card(cli):
+    document = cli("models", "vlseg-mini", "--json").document
+    assert {"nuclei", "crack"} <= set(document["vocabulary"])
+    assert "zeppelin" not in document["vocabulary"]
+    assert document["licence"] == "BSD-3-Clause"
+    assert document["card"]["text"].startswith("# vlseg-mini\n")
+    assert Path(document["card"]["place"]).read_text("utf-8") == document["card"]["text"]
+    shown = cli("models", "vlseg-mini").out
+    assert document["card"]["place"] in shown
+    assert "nuclei, nucleus" in shown
+    assert "trained from scratch" in shown.replace("\n", " ")
+
+
+def test_a_model_of_the_hub_is_shown_by_its_address(cli, monkeypatch):
+    monkeypatch.setattr("napari_vlseg.models.hub.cached_folder", lambda repository: None)
+    document = cli("models", "clipseg-rd64", "--json").document
+    assert document["card"] == {"place": "https://huggingface.co/CIDAS/clipseg-rd64", "text": ""}
+    assert not document["present"]
+    assert "words    any" in cli("models", "clipseg-rd64").out
+
+
+def test_an_unknown_model_names_the_others(cli):
+    done = cli("models", "clip")
+    assert done.code == 1
+    assert "There is no model “clip”: choose vlseg-mini, clipseg-rd64-refined" in done.err
