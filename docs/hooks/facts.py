@@ -1,0 +1,75 @@
+"""Numbers of the bundled models, put into the pages from their reports and never typed.
+
+In Markdown, ``{{ report MODEL: path/to/value }}`` is a value of the model's ``report.json`` with
+three decimals (or as ``| FORMAT`` says), ``{{ scores MODEL: path }}`` a table of what lies there
+with IoU and Dice, and ``{{ about MODEL: field }}`` a field of its specification.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+from napari_vlseg.models import registry
+from napari_vlseg.models.spec import bundled_folder
+
+_CALL = re.compile(r"\{\{ (\w+) ([\w-]+): ([^|}]+?)(?: \| ([^}]+))? \}\}")
+
+
+def fill(markdown: str) -> str:
+    """Replace every call in a page.
+
+    Raises
+    ------
+    LookupError
+        If a model, a path or a kind of call does not exist: the message names it.
+    """
+    return _CALL.sub(lambda call: _answer(*call.groups()), markdown)
+
+
+def _answer(kind: str, model: str, path: str, form: str | None) -> str:
+    if kind == "report":
+        return _shown(_value(model, path), form)
+    if kind == "about":
+        return _shown(getattr(_spec(model), path), form)
+    if kind == "scores":
+        return _table(_value(model, path))
+    raise LookupError(f"“{kind}” can't be asked: choose report, about or scores.")
+
+
+def _shown(value: Any, form: str | None) -> str:
+    if form is None:
+        form = ".3f" if isinstance(value, float) else ""
+    return format(value, form)
+
+
+def _table(rows: Mapping[str, Any]) -> str:
+    lines = ["| prompt | asked | IoU | Dice |", "|---|---|---|---|"]
+    for name, row in rows.items():
+        lines.append(f"| {name} | {row['n']} | {row['iou']:.3f} | {row['dice']:.3f} |")
+    return "\n".join(lines)
+
+
+def _value(model: str, path: str) -> Any:
+    value = _report(model)
+    for step in path.split("/"):
+        if not isinstance(value, Mapping) or step not in value:
+            raise LookupError(f"The report of {model} has no {path}: {step} is missing.")
+        value = value[step]
+    return value
+
+
+@lru_cache
+def _report(model: str) -> Any:
+    text = (bundled_folder(model) / "report.json").read_text("utf-8")
+    return json.loads(text)
+
+
+def _spec(model: str) -> registry.ModelSpec:
+    found = {spec.name: spec for spec in registry.specs()}
+    if model not in found:
+        raise LookupError(f"There is no model {model}: choose {', '.join(found)}.")
+    return found[model]

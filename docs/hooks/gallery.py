@@ -1,0 +1,151 @@
+"""The gallery: bundled models on pictures of scikit-image's wheel, drawn while the docs are built.
+
+``python docs/hooks/gallery.py FOLDER`` draws it into a folder, for a look without a build.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from io import BytesIO
+from math import ceil
+from pathlib import Path
+
+import numpy as np
+from entries import ENTRIES, Entry
+from marks import Verdict
+from PIL import Image, ImageDraw
+
+from napari_vlseg.images import extract_plane
+from napari_vlseg.workflow.api import default_view
+from napari_vlseg.workflow.overlay import Color, draw_outlines
+
+FOLDER = "gallery"
+_SECTIONS = {"good": "What works", "mixed": "What works in part", "poor": "What fails"}
+_PANEL, _GAP, _FILL = 400, 8, 0.35
+_COLOURS: tuple[Color, ...] = (
+    (60, 230, 100),
+    (255, 120, 200),
+    (80, 200, 255),
+    (255, 190, 60),
+    (190, 140, 255),
+    (255, 90, 90),
+)
+
+
+@dataclass(frozen=True)
+class Exhibit:
+    """An entry with what the model found; `picture` is a WebP file."""
+
+    entry: Entry
+    verdict: Verdict
+    n_objects: int
+    covered: float
+    picture: bytes
+
+    @property
+    def path(self) -> str:
+        """Where the picture lies in the docs."""
+        return f"{FOLDER}/{self.entry.name}.webp"
+
+
+@lru_cache(maxsize=1)
+def exhibits() -> tuple[Exhibit, ...]:
+    """All exhibits; drawn once per process, since the docs server builds again and again."""
+    return tuple(map(exhibit, ENTRIES))
+
+
+def exhibit(entry: Entry) -> Exhibit:
+    """Ask the model, compare with the marks, and draw.
+
+    Parameters
+    ----------
+    entry : Entry
+
+    Returns
+    -------
+    Exhibit
+    """
+    image = entry.picture.load()
+    labels = entry.prompt.find(image)
+    return Exhibit(
+        entry,
+        entry.marks.judge(labels),
+        len(np.unique(labels[labels > 0])),
+        float(np.mean(labels > 0)),
+        _webp(_draw(entry, image, labels)),
+    )
+
+
+def as_markdown(shown: Sequence[Exhibit]) -> str:
+    """The gallery as Markdown, sorted by how well it went."""
+    parts = []
+    for grade, heading in _SECTIONS.items():
+        chosen = [one for one in shown if one.verdict.grade == grade]
+        if chosen:
+            parts += [f"## {heading}", *map(_section, chosen)]
+    return "\n\n".join(parts)
+
+
+def _section(one: Exhibit) -> str:
+    entry, picture = one.entry, one.entry.picture
+    objects = "1 object" if one.n_objects == 1 else f"{one.n_objects} objects"
+    found = f"{objects} on {one.covered:.1%} of the area; {one.verdict.sentence}."
+    return "\n\n".join(
+        (
+            f"### {entry.title}",
+            f"![{entry.title}: the picture with marks, and what was found]({one.path})",
+            f"- **Prompt**: {entry.prompt.describe()}.\n- **Found**: {found}",
+            entry.caption,
+            f"*Picture: {picture.credit} Licence: {picture.licence}*",
+        )
+    )
+
+
+def _draw(entry: Entry, image: np.ndarray, labels: np.ndarray) -> Image.Image:
+    """The picture with prompt and marks, beside it what was found."""
+    plane = extract_plane(image, (), default_view(image))
+    zoom = ceil(_PANEL / max(labels.shape))
+    values = np.unique(labels[labels > 0])
+    colours = {int(label): _COLOURS[i % len(_COLOURS)] for i, label in enumerate(values)}
+    found = draw_outlines(_tint(plane, labels, colours), labels, colours, zoom=zoom)
+    asked = Image.fromarray(draw_outlines(plane, np.zeros_like(labels), zoom=zoom))
+    pen = ImageDraw.Draw(asked)
+    entry.marks.draw(pen, zoom)
+    entry.prompt.draw(pen, zoom)
+    both = Image.new("RGB", (2 * asked.width + _GAP, asked.height), "white")
+    both.paste(asked, (0, 0))
+    both.paste(Image.fromarray(found), (asked.width + _GAP, 0))
+    both.thumbnail((2 * _PANEL + _GAP, 2 * _PANEL))
+    return both
+
+
+def _tint(plane: np.ndarray, labels: np.ndarray, colours: dict[int, Color]) -> np.ndarray:
+    """The plane with a veil of its colour over every label."""
+    tinted = plane.copy()
+    for label, colour in colours.items():
+        inside = labels == label
+        tinted[inside] = (1 - _FILL) * plane[inside] + _FILL * np.float32(colour) / 255
+    return tinted
+
+
+def _webp(picture: Image.Image) -> bytes:
+    file = BytesIO()
+    picture.save(file, "WEBP", quality=82, method=4)
+    return file.getvalue()
+
+
+def main(folder: str) -> None:
+    """Draw the gallery into a folder, with its Markdown."""
+    target = Path(folder)
+    (target / FOLDER).mkdir(parents=True, exist_ok=True)
+    for one in exhibits():
+        (target / one.path).write_bytes(one.picture)
+        print(f"{one.entry.name}: {one.verdict.grade}, {one.verdict.sentence}")
+    (target / "gallery.md").write_text(as_markdown(exhibits()), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,148 @@
+"""What is computed for the documentation while it is built: the gallery, and numbers of models."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import socket
+from io import BytesIO
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from napari_vlseg.models.spec import bundled_folder
+
+ROOT = Path(__file__).parents[1]
+HOOKS = ROOT / "docs" / "hooks"
+
+
+@pytest.fixture(scope="module")
+def hooks():
+    """Imports a module of the hooks, as mkdocs does."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(HOOKS)
+        yield importlib.import_module
+
+
+@pytest.fixture(scope="module")
+def marks(hooks) -> ModuleType:
+    return hooks("marks")
+
+
+def test_one_entry_is_asked_drawn_and_described(hooks):
+    gallery, entries = hooks("gallery"), hooks("entries")
+    entry = next(entry for entry in entries.ENTRIES if entry.name == "lesions")
+    shown = gallery.exhibit(entry)
+    with Image.open(BytesIO(shown.picture)) as picture:
+        assert picture.format == "WEBP"
+        rgb = np.asarray(picture.convert("RGB")).astype(int)
+    left, right = np.array_split(rgb, 2, axis=1)
+    assert colourful(left)  # the marks
+    assert colourful(right) == (shown.n_objects > 0)
+    text = gallery.as_markdown([shown])
+    assert text.startswith(f"## {gallery._SECTIONS[shown.verdict.grade]}\n")
+    assert "](gallery/lesions.webp)" in text
+    for part in ("“dark spots”", shown.verdict.sentence, entry.caption, "CC0", "A. Maier"):
+        assert part in text
+
+
+def colourful(picture: np.ndarray) -> bool:
+    """Whether a part of a grey picture has a colour."""
+    return bool((np.ptp(picture, axis=-1) > 60).any())
+
+
+def test_every_picture_comes_with_scikit_image(hooks, monkeypatch, tmp_path):
+    def refuse(*_: object) -> None:
+        raise AssertionError("the network was asked")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    monkeypatch.setenv("SKIMAGE_DATADIR", str(tmp_path / "none"))
+    names = []
+    for entry in hooks("entries").ENTRIES:
+        image = entry.picture.load()
+        entry.marks.judge(np.zeros(image.shape[:2], np.int32))  # no mark is outside
+        assert image.dtype == np.uint8
+        assert entry.picture.licence
+        names.append(entry.name)
+    assert len(set(names)) == len(names)
+
+
+def test_reduced_pictures_are_means(hooks):
+    pictures = hooks("pictures")
+    whole = pictures.RETINA.part(0, 400, 100, 601).load()
+    half = pictures.RETINA.part(0, 400, 100, 601, step=2).load()
+    assert half.shape == (50, 100, 3)
+    assert np.abs(half[3, 5] - whole[6:8, 10:12].mean(axis=(0, 1))).max() <= 0.5
+
+
+def test_objects_count_by_overlap_and_strangers_count_where_all_are_marked(marks):
+    ellipses = ((20, 20, 10, 10), (20, 60, 6, 12, 30))
+    truth = marks.Objects(ellipses)._truth((40, 80))
+    assert marks.Objects(ellipses).judge(truth).grade == "good"
+    assert (np.bincount(truth.ravel())[1:] - np.pi * np.array([100, 72])).max() < 15
+    assert truth[18, 68] == 2  # 30 degrees: the right end is up
+    assert truth[22, 68] == 0
+    strangers = truth.copy()
+    strangers[0, 0], strangers[39, 79] = 3, 4
+    judged = marks.Objects(ellipses).judge(strangers)
+    assert judged.sentence.startswith("2 of 2")
+    assert "2 of the outlines found are no marked object" in judged.sentence
+    assert judged.grade == "poor"
+    assert marks.Objects(ellipses, complete=False).judge(strangers).grade == "good"
+    assert marks.Objects(ellipses).judge(truth * 0).grade == "poor"
+
+
+@pytest.mark.parametrize(
+    ("covered", "grade"),
+    [((0, 10), "good"), ((0, 6), "mixed"), ((0, 20), "poor"), ((0, 0), "poor")],
+)
+def test_points_weigh_what_is_covered_against_what_should_not_be(marks, covered, grade):
+    labels = np.zeros((20, 1), np.int32)
+    labels[slice(*covered)] = 1
+    points = marks.Points([(row, 0) for row in range(10)], [(row, 0) for row in range(10, 20)])
+    judged = points.judge(labels)
+    assert judged.grade == grade
+    assert judged.sentence.startswith(f"{min(covered[1], 10)} of 10 points")
+
+
+@pytest.mark.parametrize(("rows", "grade"), [(1, "good"), (5, "mixed"), (6, "poor")])
+def test_where_nothing_is_right_the_area_decides(marks, rows, grade):
+    labels = np.zeros((100, 10), np.int32)
+    labels[:rows] = 7
+    assert marks.Nothing().judge(labels).grade == grade
+
+
+def test_numbers_come_from_the_report(hooks):
+    fill = hooks("facts").fill
+    report = json.loads((bundled_folder("vlseg-mini") / "report.json").read_text("utf-8"))
+    nuclei = report["nuclei"]["present"]["nuclei"]
+    assert fill("{{ report vlseg-mini: nuclei/present/nuclei/iou }}") == f"{nuclei['iou']:.3f}"
+    assert fill("IoU {{ report vlseg-mini: nuclei/present/nuclei/iou | .1% }}.") == (
+        f"IoU {nuclei['iou']:.1%}."
+    )
+    assert fill("{{ report vlseg-mini: model }}") == "vlseg-mini"
+    assert fill("{{ about clipseg-rd64: licence }}") == "Apache-2.0"
+    row = f"| nuclei | {nuclei['n']} | {nuclei['iou']:.3f} | {nuclei['dice']:.3f} |"
+    assert row in fill("{{ scores vlseg-mini: nuclei/present }}").splitlines()
+    assert fill("{% raw %} {x} {{ not ours }}") == "{% raw %} {x} {{ not ours }}"
+
+
+@pytest.mark.parametrize(
+    ("call", "named"),
+    [
+        ("report vlseg-mini: nuclei/absnt", "absnt"),
+        ("about no-such-model: licence", "no-such-model"),
+        ("guess vlseg-mini: model", "guess"),
+    ],
+)
+def test_a_number_that_does_not_exist_stops_the_build(hooks, call, named):
+    with pytest.raises(LookupError, match=named):
+        hooks("facts").fill(f"{{{{ {call} }}}}")
+
+
+def test_every_number_of_the_pages_exists(hooks):
+    for page in sorted((ROOT / "docs").glob("*.md")):
+        assert "{{" not in hooks("facts").fill(page.read_text("utf-8")), page.name
