@@ -7,7 +7,7 @@ import json
 import socket
 from io import BytesIO
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
@@ -108,9 +108,9 @@ def test_points_weigh_what_is_covered_against_what_should_not_be(marks, covered,
     assert judged.sentence.startswith(f"{min(covered[1], 10)} of 10 points")
 
 
-@pytest.mark.parametrize(("rows", "grade"), [(1, "good"), (5, "mixed"), (6, "poor")])
+@pytest.mark.parametrize(("rows", "grade"), [(1, "good"), (20, "mixed"), (21, "poor")])
 def test_where_nothing_is_right_the_area_decides(marks, rows, grade):
-    labels = np.zeros((100, 10), np.int32)
+    labels = np.zeros((1000, 2), np.int32)
     labels[:rows] = 7
     assert marks.Nothing().judge(labels).grade == grade
 
@@ -130,6 +130,13 @@ def test_numbers_come_from_the_report(hooks):
     assert fill("{% raw %} {x} {{ not ours }}") == "{% raw %} {x} {{ not ours }}"
 
 
+def test_parts_about_absent_models_are_left_out(hooks):
+    text = "a\n<!-- with {} -->\nb {{{{ about {}: name }}}}\n<!-- end -->\nc\n"
+    fill = hooks("facts").fill
+    assert fill(text.format("no-such-model", "no-such-model")) == "a\nc\n"
+    assert fill(text.format("clipseg-rd64", "clipseg-rd64")) == "a\nb clipseg-rd64\nc\n"
+
+
 @pytest.mark.parametrize(
     ("call", "named"),
     [
@@ -146,3 +153,47 @@ def test_a_number_that_does_not_exist_stops_the_build(hooks, call, named):
 def test_every_number_of_the_pages_exists(hooks):
     for page in sorted((ROOT / "docs").glob("*.md")):
         assert "{{" not in hooks("facts").fill(page.read_text("utf-8")), page.name
+
+
+class Patches:
+    """Outlines 9 × 9 pixels around a click, or a whole box; sure of clicks to the right."""
+
+    def encode(self, plane):
+        return plane.shape[:2]
+
+    def predict(self, shape, points=None, boxes=None):
+        if boxes is not None:
+            return [self._proposal(shape, *np.round(box + 0.5).astype(int)) for box in boxes]
+        ((row, col),) = points
+        best = self._proposal(shape, row - 4, col - 4, row + 5, col + 5)
+        return [best, self._proposal(shape, 0, 0, *shape)]
+
+    def _proposal(self, shape, top, left, bottom, right):
+        mask = np.zeros(shape, bool)
+        mask[top:bottom, left:right] = True
+        return SimpleNamespace(mask=mask, score=left / shape[1])
+
+
+def test_clicks_and_boxes_become_labels(hooks, monkeypatch):
+    asking = hooks("asking")
+    monkeypatch.setattr(asking, "_sam_mini", Patches)
+    image = np.zeros((40, 60), np.uint8)
+    clicked = asking.ByClicks([(10, 30), (10, 20), (30, 35)]).find(image)
+    assert np.bincount(clicked.ravel()).tolist() == [2400 - 243, 81, 81, 81]
+    assert (clicked[10, 30], clicked[30, 35]) == (1, 3)
+    overlapping = asking.ByClicks([(10, 23), (10, 20)]).find(image)
+    assert (overlapping[10, 19:28] == 1).all()  # of the higher score
+    boxed = asking.ByBoxes([(0, 0, 5, 10), (20, 20, 30, 30)]).find(image)
+    assert np.bincount(boxed.ravel()).tolist() == [2400 - 150, 50, 100]
+
+
+def test_the_gallery_shows_the_models_that_are_registered(hooks, monkeypatch):
+    gallery = hooks("gallery")
+    monkeypatch.setattr(gallery, "exhibit", lambda entry: entry)
+    for names in (["vlseg-mini"], ["sam-mini", "another"]):
+        gallery.exhibits.cache_clear()
+        monkeypatch.setattr(
+            gallery, "specs", lambda names=names: [SimpleNamespace(name=n) for n in names]
+        )
+        assert {entry.prompt.model for entry in gallery.exhibits()} == {names[0]}
+    gallery.exhibits.cache_clear()

@@ -2,24 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, ClassVar, Literal, Protocol
 
 import numpy as np
 from PIL import ImageDraw
 
 import napari_vlseg
-from napari_vlseg.models.base import DenseSegmenter
+from napari_vlseg.images import extract_plane
+from napari_vlseg.workflow.api import default_view
+
+if TYPE_CHECKING:
+    from napari_vlseg.models.base import (
+        DenseSegmenter,
+        MaskProposal,
+        PromptableEmbedding,
+        PromptableSegmenter,
+    )
 
 Box = tuple[int, int, int, int]
 """(row0, col0, row1, col1) in pixels, the ends excluded."""
 
 _COLOUR = "#ff4dd2"
+_ARM = 5
 
 
 class Asking(Protocol):
-    """One way to ask a bundled model."""
+    """One way to ask a bundled model, whose name is `model`."""
+
+    model: ClassVar[str]
 
     def find(self, image: np.ndarray) -> np.ndarray:
         """Labels (H, W) of an image."""
@@ -41,6 +54,7 @@ class ByWords:
     phrase: str
     scale: float | None = None
     mode: Literal["instances", "semantic"] = "instances"
+    model: ClassVar[str] = "vlseg-mini"
 
     def find(self, image: np.ndarray) -> np.ndarray:
         """Labels (H, W) of an image."""
@@ -62,6 +76,7 @@ class ByExample:
 
     box: Box
     scale: float | None = None
+    model: ClassVar[str] = "vlseg-mini"
 
     def find(self, image: np.ndarray) -> np.ndarray:
         """Labels (H, W) of an image."""
@@ -80,8 +95,75 @@ class ByExample:
 
     def draw(self, pen: ImageDraw.ImageDraw, zoom: int) -> None:
         """Draw the box."""
-        row0, col0, row1, col1 = (end * zoom for end in self.box)
-        pen.rectangle((col0, row0, col1 - 1, row1 - 1), outline=_COLOUR, width=2)
+        _rectangle(pen, self.box, zoom)
+
+
+@dataclass(frozen=True)
+class ByClicks:
+    """One click for sam-mini on each object, as (row, col)."""
+
+    places: Sequence[tuple[float, float]]
+    model: ClassVar[str] = "sam-mini"
+
+    def find(self, image: np.ndarray) -> np.ndarray:
+        """Labels (H, W) of an image: of the proposals of each click, the best."""
+        sam, encoded = _sam_mini(), _encoded(image)
+        return _as_labels([sam.predict(encoded, points=[place])[0] for place in self.places])
+
+    def describe(self) -> str:
+        """How many clicks."""
+        return f"sam-mini, one click on each of {len(self.places)} objects: the pink crosses"
+
+    def draw(self, pen: ImageDraw.ImageDraw, zoom: int) -> None:
+        """Draw a cross at each click."""
+        for row, col in self.places:
+            y, x = (row + 0.5) * zoom, (col + 0.5) * zoom
+            pen.line((x - _ARM, y, x + _ARM, y), fill=_COLOUR, width=2)
+            pen.line((x, y - _ARM, x, y + _ARM), fill=_COLOUR, width=2)
+
+
+@dataclass(frozen=True)
+class ByBoxes:
+    """One box for sam-mini around each object."""
+
+    boxes: Sequence[Box]
+    model: ClassVar[str] = "sam-mini"
+
+    def find(self, image: np.ndarray) -> np.ndarray:
+        """Labels (H, W) of an image."""
+        edges = np.array(self.boxes) - 0.5  # the centre of the first pixel is (0, 0)
+        return _as_labels(_sam_mini().predict(_encoded(image), boxes=edges))
+
+    def describe(self) -> str:
+        """How many boxes."""
+        return f"sam-mini, one box around each of {len(self.boxes)} objects, in pink"
+
+    def draw(self, pen: ImageDraw.ImageDraw, zoom: int) -> None:
+        """Draw the boxes."""
+        for box in self.boxes:
+            _rectangle(pen, box, zoom)
+
+
+def _rectangle(pen: ImageDraw.ImageDraw, box: Box, zoom: int) -> None:
+    row0, col0, row1, col1 = (end * zoom for end in box)
+    pen.rectangle((col0, row0, col1 - 1, row1 - 1), outline=_COLOUR, width=2)
+
+
+def _as_labels(proposals: Sequence[MaskProposal]) -> np.ndarray:
+    """Labels in the order of the proposals; where two overlap, the higher score wins."""
+    labels = np.zeros(proposals[0].mask.shape, np.int32)
+    for label, proposal in sorted(enumerate(proposals, 1), key=lambda pair: pair[1].score):
+        labels[proposal.mask] = label
+    return labels
+
+
+def _encoded(image: np.ndarray) -> PromptableEmbedding:
+    return _sam_mini().encode(extract_plane(image, (), default_view(image)))
+
+
+@lru_cache(maxsize=1)
+def _sam_mini() -> PromptableSegmenter:
+    return napari_vlseg.load_model("sam-mini", device="cpu")
 
 
 def _at(scale: float | None) -> str:

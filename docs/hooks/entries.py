@@ -1,4 +1,4 @@
-"""What the gallery shows: picture, prompt, marks of a person, and what there is to know.
+"""What the gallery shows: picture, prompt, marks, and what there is to know.
 
 The captions say what makes a picture easy or hard. How well it went is measured against the
 marks, so that no caption has to be believed when the models change.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from asking import Asking, ByExample, ByWords
+from asking import Asking, ByBoxes, ByClicks, ByExample, ByWords
 from marks import Marks, Nothing, Objects, Points
 from pictures import BRICK, CAT, CELL, COFFEE, COINS, GALAXIES, GRAVEL, LESIONS, RETINA, TISSUE
 from pictures import Picture as Picture
@@ -41,6 +41,13 @@ _STONES = Objects((
     (81, 77, 11, 7), (122, 72, 14, 7.5), (145, 36, 9, 13), (154, 115, 6.5, 11.5),
     (149, 176, 8.5, 9.5), (172, 125, 10, 11), (80, 50, 16, 12),
 ), complete=False)
+_CLEAR_NUCLEI = Objects((
+    (10.5, 12, 4.5, 5), (35, 157, 6.5, 4.5), (137, 20.5, 4.5, 6), (112, 148, 6, 7.5),
+    (103, 167, 5, 5), (105, 184, 5, 6), (119, 170.5, 7.5, 3.8, 15), (99, 28.5, 10, 3, 12),
+    (37.5, 126, 4, 7.5, 25), (38, 177, 4, 5), (83, 162.5, 4.5, 4), (89, 175, 6, 5),
+), complete=False, overlap=0.65)
+_TWO_LESIONS = Objects(((22.5, 16.5, 2.7, 2.7), (71, 49, 2.3, 2.3)))
+_CROCKERY = Objects(((56, 145.5, 47.5, 58.5), (141.5, 183, 21.5, 20)), complete=False, overlap=0.85)
 _NUCLEI = Points(
     inside=(
         (10, 11), (12, 38), (18, 86), (21, 68), (29, 70), (41, 67), (54, 69), (9, 100), (14, 111),
@@ -114,7 +121,7 @@ ENTRIES = (
         _TISSUE,
         ByExample((131, 14, 142, 28)),
         _NUCLEI,
-        "The same marks as above; one nucleus is shown instead of a word.",
+        "The same picture and marks as for the word; one nucleus is shown instead.",
     ),
     Entry(
         "cell",
@@ -185,6 +192,48 @@ ENTRIES = (
         ByExample((109, 26, 127, 45)),
         _STONES,
         "Stones touch and hide each other and look alike in colour; only the clearest are marked.",
+    ),
+    Entry(
+        "coins-clicks",
+        "Coins, by a click on each",
+        COINS,
+        ByClicks(_COINS.centres),
+        _COINS,
+        "Heads and letters stand out on a coin more than its edge does: a click may mean either.",
+    ),
+    Entry(
+        "tissue-clicks",
+        "Nuclei beside brown membranes, by a click on each",
+        _TISSUE,
+        ByClicks(_CLEAR_NUCLEI.centres),
+        _CLEAR_NUCLEI,
+        "Nuclei of ten pixels, some of them thin; only those with a clear edge are marked.",
+    ),
+    Entry(
+        "lesions-clicks",
+        "Microaneurysms, by a click on each",
+        LESIONS,
+        ByClicks(_TWO_LESIONS.centres),
+        _TWO_LESIONS,
+        "A click tells what words could not: these two, and no vessel. At five pixels across, "
+        "one pixel more or less decides.",
+    ),
+    Entry(
+        "stones-clicks",
+        "Gravel, by a click on each",
+        _STONE_PART,
+        ByClicks(_STONES.centres),
+        _STONES,
+        "Every edge here is the edge of a stone, of this one or of its neighbour.",
+    ),
+    Entry(
+        "coffee-boxes",
+        "Cup and spoon, by boxes",
+        COFFEE.part(0, 0, 400, 600, step=2),
+        ByBoxes(((9, 87, 104, 205), (120, 163, 163, 204))),
+        _CROCKERY,
+        "The rim of the cup and the bowl of the spoon: reflections, and more than one thing in "
+        "each box.",
     ),
     Entry(
         "brick-nuclei",

@@ -2,7 +2,8 @@
 
 In Markdown, ``{{ report MODEL: path/to/value }}`` is a value of the model's ``report.json`` with
 three decimals (or as ``| FORMAT`` says), ``{{ scores MODEL: path }}`` a table of what lies there
-with IoU and Dice, and ``{{ about MODEL: field }}`` a field of its specification.
+with IoU and Dice, and ``{{ about MODEL: field }}`` a field of its specification. What stands
+between ``<!-- with MODEL -->`` and ``<!-- end -->`` is shown where that model is registered.
 """
 
 from __future__ import annotations
@@ -17,17 +18,20 @@ from napari_vlseg.models import registry
 from napari_vlseg.models.spec import bundled_folder
 
 _CALL = re.compile(r"\{\{ (\w+) ([\w-]+): ([^|}]+?)(?: \| ([^}]+))? \}\}")
+_PART = re.compile(r"<!-- with ([\w-]+) -->\n(.*?)<!-- end -->\n", re.DOTALL)
 
 
 def fill(markdown: str) -> str:
-    """Replace every call in a page.
+    """Replace every call in a page, and leave out what is about models that are not there.
 
     Raises
     ------
     LookupError
         If a model, a path or a kind of call does not exist: the message names it.
     """
-    return _CALL.sub(lambda call: _answer(*call.groups()), markdown)
+    registered = {spec.name for spec in registry.specs()}
+    shown = _PART.sub(lambda part: part[2] if part[1] in registered else "", markdown)
+    return _CALL.sub(lambda call: _answer(*call.groups()), shown)
 
 
 def _answer(kind: str, model: str, path: str, form: str | None) -> str:

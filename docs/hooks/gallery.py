@@ -19,6 +19,7 @@ from marks import Verdict
 from PIL import Image, ImageDraw
 
 from napari_vlseg.images import extract_plane
+from napari_vlseg.models.registry import specs
 from napari_vlseg.workflow.api import default_view
 from napari_vlseg.workflow.overlay import Color, draw_outlines
 
@@ -53,8 +54,9 @@ class Exhibit:
 
 @lru_cache(maxsize=1)
 def exhibits() -> tuple[Exhibit, ...]:
-    """All exhibits; drawn once per process, since the docs server builds again and again."""
-    return tuple(map(exhibit, ENTRIES))
+    """Those of registered models; drawn once, since the docs server builds again and again."""
+    registered = {spec.name for spec in specs()}
+    return tuple(exhibit(entry) for entry in ENTRIES if entry.prompt.model in registered)
 
 
 def exhibit(entry: Entry) -> Exhibit:

@@ -1,4 +1,4 @@
-"""What a person marked on a picture, and how a result compares with that."""
+"""What is marked on a picture, and how a result compares with that."""
 
 from __future__ import annotations
 
@@ -43,17 +43,24 @@ class Marks(Protocol):
 class Objects:
     """Ellipses around objects, each (row, col, half height, half width, degrees counter-clockwise).
 
-    `complete` says that no object of the picture is without a mark.
+    `complete` says that no object of the picture is without a mark, `overlap` from which IoU an
+    object counts as found: more where the prompt itself gives much of the outline away.
     """
 
     ellipses: Sequence[tuple[float, ...]]
     complete: bool = True
+    overlap: float = 0.5
+
+    @property
+    def centres(self) -> tuple[tuple[float, float], ...]:
+        """The middle of every ellipse, (row, col)."""
+        return tuple((row, col) for row, col, *_ in self.ellipses)
 
     def judge(self, labels: np.ndarray) -> Verdict:
-        """Objects count as found from an IoU of 0.5 with their ellipse."""
-        matching = match_instances(self._truth(labels.shape), labels)
+        """Count the objects found, and what else was outlined."""
+        matching = match_instances(self._truth(labels.shape), labels, self.overlap)
         found, marked = matching.true_positives, len(self.ellipses)
-        sentence = f"{found} of {marked} marked objects are outlined (IoU ≥ 0.5)"
+        sentence = f"{found} of {marked} marked objects are outlined (IoU ≥ {self.overlap:g})"
         others = matching.false_positives if self.complete else 0
         if self.complete:
             sentence += f"; {others} of the outlines found are no marked object"
@@ -103,9 +110,9 @@ class Nothing:
     """What was asked for is not in the picture."""
 
     def judge(self, labels: np.ndarray) -> Verdict:
-        """Good up to one hundredth of the area, mixed up to five."""
+        """Good up to one thousandth of the area, mixed up to twenty."""
         covered = float(np.mean(labels > 0))
-        grade: Grade = "good" if covered <= 0.01 else "mixed" if covered <= 0.05 else "poor"
+        grade: Grade = "good" if covered <= 0.001 else "mixed" if covered <= 0.02 else "poor"
         return Verdict(grade, f"the right answer is nothing; {covered:.1%} of the area is covered")
 
     def draw(self, pen: ImageDraw.ImageDraw, zoom: int) -> None:
