@@ -131,10 +131,11 @@ def test_numbers_come_from_the_report(hooks):
 
 
 def test_parts_about_absent_models_are_left_out(hooks):
-    text = "a\n<!-- with {} -->\nb {{{{ about {}: name }}}}\n<!-- end -->\nc\n"
-    fill = hooks("facts").fill
-    assert fill(text.format("no-such-model", "no-such-model")) == "a\nc\n"
-    assert fill(text.format("clipseg-rd64", "clipseg-rd64")) == "a\nb clipseg-rd64\nc\n"
+    text = "a\n<!-- with {0} -->\nb {{{{ about {0}: name }}}}\n<!-- end -->\nc\n"
+    facts = hooks("facts")
+    assert facts.fill(text.format("clipseg-rd64")) == "a\nc\n"
+    assert facts.fill(text.format("vlseg-mini")) == "a\nb vlseg-mini\nc\n"
+    assert "vlseg-mini" in facts.bundled()
 
 
 @pytest.mark.parametrize(
@@ -161,8 +162,9 @@ class Patches:
     def encode(self, plane):
         return plane.shape[:2]
 
-    def predict(self, shape, points=None, boxes=None):
+    def predict(self, shape, points=None, boxes=None, multimask=True):
         if boxes is not None:
+            assert not multimask
             return [self._proposal(shape, *np.round(box + 0.5).astype(int)) for box in boxes]
         ((row, col),) = points
         best = self._proposal(shape, row - 4, col - 4, row + 5, col + 5)
@@ -187,13 +189,11 @@ def test_clicks_and_boxes_become_labels(hooks, monkeypatch):
     assert np.bincount(boxed.ravel()).tolist() == [2400 - 150, 50, 100]
 
 
-def test_the_gallery_shows_the_models_that_are_registered(hooks, monkeypatch):
+def test_the_gallery_shows_the_models_that_are_bundled(hooks, monkeypatch):
     gallery = hooks("gallery")
     monkeypatch.setattr(gallery, "exhibit", lambda entry: entry)
-    for names in (["vlseg-mini"], ["sam-mini", "another"]):
+    for name in ("vlseg-mini", "sam-mini"):
         gallery.exhibits.cache_clear()
-        monkeypatch.setattr(
-            gallery, "specs", lambda names=names: [SimpleNamespace(name=n) for n in names]
-        )
-        assert {entry.prompt.model for entry in gallery.exhibits()} == {names[0]}
+        monkeypatch.setattr(gallery, "bundled", lambda name=name: {name, "another"})
+        assert {entry.prompt.model for entry in gallery.exhibits()} == {name}
     gallery.exhibits.cache_clear()

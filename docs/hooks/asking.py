@@ -132,7 +132,7 @@ class ByBoxes:
     def find(self, image: np.ndarray) -> np.ndarray:
         """Labels (H, W) of an image."""
         edges = np.array(self.boxes) - 0.5  # the centre of the first pixel is (0, 0)
-        return _as_labels(_sam_mini().predict(_encoded(image), boxes=edges))
+        return _as_labels(_sam_mini().predict(_encoded(image), boxes=edges, multimask=False))
 
     def describe(self) -> str:
         """How many boxes."""

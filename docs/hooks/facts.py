@@ -3,7 +3,7 @@
 In Markdown, ``{{ report MODEL: path/to/value }}`` is a value of the model's ``report.json`` with
 three decimals (or as ``| FORMAT`` says), ``{{ scores MODEL: path }}`` a table of what lies there
 with IoU and Dice, and ``{{ about MODEL: field }}`` a field of its specification. What stands
-between ``<!-- with MODEL -->`` and ``<!-- end -->`` is shown where that model is registered.
+between ``<!-- with MODEL -->`` and ``<!-- end -->`` is shown where that model is bundled.
 """
 
 from __future__ import annotations
@@ -29,9 +29,15 @@ def fill(markdown: str) -> str:
     LookupError
         If a model, a path or a kind of call does not exist: the message names it.
     """
-    registered = {spec.name for spec in registry.specs()}
-    shown = _PART.sub(lambda part: part[2] if part[1] in registered else "", markdown)
+    there = bundled()
+    shown = _PART.sub(lambda part: part[2] if part[1] in there else "", markdown)
     return _CALL.sub(lambda call: _answer(*call.groups()), shown)
+
+
+def bundled() -> set[str]:
+    """Names of the models whose files came with the package."""
+    every, _ = registry.discover()
+    return {spec.name for spec in every if spec.source == "bundled" and spec.is_present()}
 
 
 def _answer(kind: str, model: str, path: str, form: str | None) -> str:
@@ -73,7 +79,7 @@ def _report(model: str) -> Any:
 
 
 def _spec(model: str) -> registry.ModelSpec:
-    found = {spec.name: spec for spec in registry.specs()}
+    found = {spec.name: spec for spec in registry.discover()[0]}
     if model not in found:
         raise LookupError(f"There is no model {model}: choose {', '.join(found)}.")
     return found[model]

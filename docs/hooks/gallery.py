@@ -15,11 +15,11 @@ from pathlib import Path
 
 import numpy as np
 from entries import ENTRIES, Entry
+from facts import bundled
 from marks import Verdict
 from PIL import Image, ImageDraw
 
 from napari_vlseg.images import extract_plane
-from napari_vlseg.models.registry import specs
 from napari_vlseg.workflow.api import default_view
 from napari_vlseg.workflow.overlay import Color, draw_outlines
 
@@ -54,9 +54,9 @@ class Exhibit:
 
 @lru_cache(maxsize=1)
 def exhibits() -> tuple[Exhibit, ...]:
-    """Those of registered models; drawn once, since the docs server builds again and again."""
-    registered = {spec.name for spec in specs()}
-    return tuple(exhibit(entry) for entry in ENTRIES if entry.prompt.model in registered)
+    """Those of bundled models; drawn once, since the docs server builds again and again."""
+    there = bundled()
+    return tuple(exhibit(entry) for entry in ENTRIES if entry.prompt.model in there)
 
 
 def exhibit(entry: Entry) -> Exhibit:
