@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeVar
+
 import torch
 
 from napari_vlseg.errors import ModelError
+
+T = TypeVar("T")
 
 PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 """Names of precisions; "auto" is float32 on the CPU and half precision on a GPU."""
@@ -99,3 +104,17 @@ def release_memory(device: torch.device) -> None:
         torch.cuda.empty_cache()
     elif device.type == "mps":
         torch.mps.empty_cache()
+
+
+def unless_short_of_memory(compute: Callable[[], T]) -> T | None:
+    """The result, or None where memory ran out.
+
+    The error, and with it every tensor of the failed attempt, is gone on return, so that
+    the memory can be released before the next attempt.
+    """
+    try:
+        return compute()
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+    return None

@@ -1,0 +1,75 @@
+"""A folder with a SAM checkpoint → a promptable segmenter."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from napari_vlseg.errors import ModelError
+from napari_vlseg.models.devices import choose_device, choose_dtype
+from napari_vlseg.models.preprocessing import Preprocessing, read_json_object
+from napari_vlseg.models.sam import SamSegmenter
+from napari_vlseg.models.sam_network import SamNetwork, WindowDisplay
+from napari_vlseg.models.weights import (
+    DEFAULTS_FILE,
+    REVISION_DIGITS,
+    Checkpoint,
+    load_network,
+)
+from napari_vlseg.proposals import ModelInfo
+
+_DISPLAY_OPTIONS = ("zoom", "local_contrast", "draw_prompts")
+
+
+def load_sam(
+    folder: Path,
+    name: str,
+    *,
+    revision: str = "",
+    device: str = "auto",
+    precision: str = "auto",
+) -> SamSegmenter:
+    """Load a SAM checkpoint from a folder, without network.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+    name : str
+        Shown to the person and written to results.
+    revision : str
+        Hub commit; the first digits of the weights' hash if empty.
+    device, precision : str
+        See `choose_device` and `choose_dtype`.
+
+    Raises
+    ------
+    ModelError
+        If something is missing, corrupt, unsafe or does not fit together, or the device
+        does not exist; the message names the remedy.
+    """
+    place = choose_device(device)
+    dtype = choose_dtype(precision, place)
+    checkpoint = Checkpoint.find(folder, "sam")
+    model = load_network(checkpoint, "SamModel")
+    preprocessing = Preprocessing.from_folder(folder, model.config.vision_config.image_size)
+    digest = checkpoint.weights_sha256
+    return SamSegmenter(
+        SamNetwork(model, preprocessing, _read_display(folder)),
+        ModelInfo(name, revision or digest[:REVISION_DIGITS], digest),
+        device=place,
+        dtype=dtype,
+    )
+
+
+def _read_display(folder: Path) -> WindowDisplay:
+    """What ``vlseg.json`` says; without it, whole planes as every published SAM wants them."""
+    path = folder / DEFAULTS_FILE
+    if not path.is_file():
+        return WindowDisplay()
+    content = read_json_object(path)
+    options = {name: content.get(name, False) for name in _DISPLAY_OPTIONS}
+    if not all(isinstance(value, bool) for value in options.values()):
+        raise ModelError(
+            f"{path} has another value than true and false for {', '.join(_DISPLAY_OPTIONS)}: "
+            "take a fresh copy of the model."
+        )
+    return WindowDisplay(**options)
