@@ -10,7 +10,6 @@ import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TypeVar
 
 import numpy as np
 import torch
@@ -19,18 +18,22 @@ from napari_vlseg.errors import PromptError
 from napari_vlseg.events import Notice, Progress, Work, run
 from napari_vlseg.models.base import Conditional, Embedding
 from napari_vlseg.models.conditioning import PromptEncoder
-from napari_vlseg.models.devices import is_out_of_memory, precision_name, release_memory
+from napari_vlseg.models.devices import (
+    is_out_of_memory,
+    precision_name,
+    release_memory,
+    unless_short_of_memory,
+)
 from napari_vlseg.models.memory import MemoryBudget
 from napari_vlseg.models.network import Activations, ClipSegNetwork
 from napari_vlseg.models.preprocessing import check_plane, resize_channels, resize_plane
+from napari_vlseg.models.reference_matcher import ReferenceMatcher
 from napari_vlseg.models.scaling import choose_scale, model_shape, plan_windows
 from napari_vlseg.models.vocabulary import Vocabulary
 from napari_vlseg.prompts import ClassPrompt
 from napari_vlseg.proposals import ModelInfo
 from napari_vlseg.tiling import Blender, TilePlan, cut_tile, pad_plane
 from napari_vlseg.visual_prompts import VisualPromptSettings
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -44,10 +47,13 @@ class ClipSegDefaults:
     working_scale : float or None
         Image pixels per model pixel that the checkpoint was trained at; None for models
         that were trained on whole images.
+    match_references : bool
+        Whether references are also matched patch by patch, see `ReferenceMatcher`.
     """
 
     threshold: float = 0.5
     working_scale: float | None = None
+    match_references: bool = False
 
 
 class ClipSegSegmenter:
@@ -94,6 +100,9 @@ class ClipSegSegmenter:
             lambda texts: self._with_memory(partial(network.text_vectors, texts)),
             lambda pictures: self._with_memory(partial(network.image_vectors, pictures)),
             self.input_size,
+        )
+        self._matcher = ReferenceMatcher(
+            lambda image, scale: self.encode_steps(image, working_scale=scale), self._decode_tiles
         )
         try:
             network.move(device, dtype)
@@ -175,7 +184,8 @@ class ClipSegSegmenter:
         while activations is None:
             plan = self._plan(plane, scale)
             activations = yield from self._activations(plane, plan)
-        return Embedding(self._key(plane, scale, plan), plane.shape[:2], plan, scale, activations)
+        key = self._key(plane, scale, plan)
+        return Embedding(key, plane.shape[:2], plan, scale, activations, plane)
 
     def predict(self, embedding: Embedding, prompts: Sequence[Conditional]) -> np.ndarray:
         """Run the decoder for each prompt.
@@ -213,17 +223,25 @@ class ClipSegSegmenter:
         if not prompts:
             raise PromptError("There is no prompt: type what to find or draw a reference.")
         vectors = np.stack([prompt.vector for prompt in prompts]).astype(np.float32)
+        maps = yield from self._decode_tiles(embedding, vectors)
+        if self._defaults.match_references:
+            for number, prompt in enumerate(prompts):
+                maps[number] = yield from self._matcher.refine(maps[number], embedding, prompt)
+        return resize_channels(maps, embedding.shape)
+
+    def _decode_tiles(self, embedding: Embedding, vectors: np.ndarray) -> Work[np.ndarray]:
+        """Blended probabilities of every vector, (p, H, W) in model pixels."""
         plan = embedding.plan
-        blender = Blender(plan, len(prompts))
-        total, first = len(plan.tiles) * len(prompts), 0
+        blender = Blender(plan, len(vectors))
+        total, first = len(plan.tiles) * len(vectors), 0
         for batch in embedding.activations:
             tiles = plan.tiles[first : first + len(batch[0])]
-            counter = _Counter(first * len(prompts), total)
+            counter = _Counter(first * len(vectors), total)
             probabilities = yield from self._decode(batch, vectors, plan.side, counter)
             for tile, values in zip(tiles, probabilities.swapaxes(0, 1), strict=True):
                 blender.add(tile, values)
             first += len(tiles)
-        return resize_channels(blender.result(), embedding.shape)
+        return blender.result()
 
     def _scale(self, plane: np.ndarray, requested: float | None) -> float:
         return choose_scale(
@@ -257,7 +275,7 @@ class ClipSegSegmenter:
             yield from self._take_pending()
             group = plan.tiles[done : done + self._budget.tiles_per_pass(plan.side)]
             tiles = np.stack([cut_tile(padded, plan, tile) for tile in group])
-            found = _unless_short_of_memory(partial(self._network.activations, tiles))
+            found = unless_short_of_memory(partial(self._network.activations, tiles))
             if found is None:
                 self._relieve(
                     *self._budget.encode_less(
@@ -281,7 +299,7 @@ class ClipSegSegmenter:
         n_pairs = len(vectors) * len(batch[0])
         if n_pairs > self._budget.pairs_per_pass(side):
             return (yield from self._decode_halves(batch, vectors, side, counter))
-        found = _unless_short_of_memory(partial(self._network.decode, batch, vectors))
+        found = unless_short_of_memory(partial(self._network.decode, batch, vectors))
         if found is None:
             self._relieve(*self._budget.decode_less(n_pairs))
             return (yield from self._decode(batch, vectors, side, counter))
@@ -302,10 +320,10 @@ class ClipSegSegmenter:
 
     def _with_memory(self, compute: Callable[[], np.ndarray]) -> np.ndarray:
         """Compute an embedding of a prompt, on the CPU where the device has no room for it."""
-        found = _unless_short_of_memory(compute)
+        found = unless_short_of_memory(compute)
         while found is None:
             self._relieve(*self._budget.on_cpu())
-            found = _unless_short_of_memory(compute)
+            found = unless_short_of_memory(compute)
         return found
 
     def _relieve(self, budget: MemoryBudget, message: str) -> None:
@@ -331,17 +349,3 @@ class _Counter:
     def advance(self, n_pairs: int) -> Progress:
         self.done += n_pairs
         return Progress("segmenting", self.done, self.total)
-
-
-def _unless_short_of_memory(compute: Callable[[], T]) -> T | None:
-    """The result, or None where memory ran out.
-
-    The error, and with it every tensor of the failed attempt, is gone on return, so that
-    the memory can be released before the next attempt.
-    """
-    try:
-        return compute()
-    except (RuntimeError, MemoryError) as error:
-        if not is_out_of_memory(error):
-            raise
-    return None

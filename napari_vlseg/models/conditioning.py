@@ -67,7 +67,12 @@ class PromptEncoder:
         self._embed_texts((*prompt.phrases, *prompt.negatives), templates)
         text = self._text_mean(prompt.phrases, templates) if prompt.phrases else None
         shown = self._reference_mean(prompt.references, visual) if prompt.references else None
-        own = Conditional(_mix(prompt, text, shown), prompt.describe())
+        own = Conditional(
+            _mix(prompt, text, shown),
+            prompt.describe(),
+            prompt.references,
+            prompt.mix if prompt.phrases else 1.0,
+        )
         return own, [
             Conditional(self._text_mean((phrase,), templates), phrase)
             for phrase in prompt.negatives

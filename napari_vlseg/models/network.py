@@ -146,6 +146,22 @@ def reduced(model: Any, states: Sequence[torch.Tensor]) -> Activations:
     return tuple(reduce(layer) for reduce, layer in zip(reductions, layers, strict=True))
 
 
+def patch_features(activations: Activations) -> torch.Tensor:
+    """Unit features of patches for comparison: the layers, each normalised, side by side.
+
+    Parameters
+    ----------
+    activations : tuple of torch.Tensor, each of shape (n, 1 + patches, reduce_dim)
+        From `reduced`.
+
+    Returns
+    -------
+    torch.Tensor, shape (n, patches, layers * reduce_dim), float32
+    """
+    layers = [nn.functional.normalize(layer[:, 1:].float(), dim=-1) for layer in activations]
+    return torch.cat(layers, dim=-1) / len(layers) ** 0.5
+
+
 def without_reduction(decoder: Any) -> Any:
     """The same decoder over the same weights, for activations that are reduced already."""
     light = copy.copy(decoder)

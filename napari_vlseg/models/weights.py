@@ -28,16 +28,17 @@ from napari_vlseg.proposals import ModelInfo
 
 CONFIG_FILE = "config.json"
 DEFAULTS_FILE = "vlseg.json"
-"""Beside the weights, optional: {"threshold": …, "working_scale": …}."""
+"""Beside the weights, optional: {"threshold": …, "working_scale": …, "match_references": …}."""
 
 _TOKENIZER_FILES = (("tokenizer.json",), ("vocab.json", "merges.txt"))
-_REVISION_DIGITS = 12
+_ARCHITECTURES = {"clipseg": "CLIPSeg", "sam": "SAM"}
+REVISION_DIGITS = 12
 _NAMED_KEYS = 3
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A folder that was found to hold a CLIPSeg checkpoint.
+    """A folder that was found to hold a checkpoint of the wanted architecture.
 
     Attributes
     ----------
@@ -50,24 +51,31 @@ class Checkpoint:
     weights_sha256: str
 
     @classmethod
-    def find(cls, folder: Path) -> Checkpoint:
+    def find(cls, folder: Path, model_type: str = "clipseg") -> Checkpoint:
         """Look for configuration and weights.
+
+        Parameters
+        ----------
+        folder : pathlib.Path
+        model_type : {"clipseg", "sam"}
+            Architecture, as transformers names it.
 
         Raises
         ------
         ModelError
             If one is missing, or the model is of another architecture.
         """
+        name = _ARCHITECTURES[model_type]
         if not (folder / CONFIG_FILE).is_file():
             raise ModelError(
-                f"{folder} holds no {CONFIG_FILE}: choose a folder that a CLIPSeg model was "
+                f"{folder} holds no {CONFIG_FILE}: choose a folder that a {name} model was "
                 "saved to."
             )
         kind = read_json_object(folder / CONFIG_FILE).get("model_type")
-        if kind != "clipseg":
+        if kind != model_type:
             raise ModelError(
-                f"{folder} holds a model of the type “{kind}”: choose a CLIPSeg model "
-                "(model_type “clipseg”)."
+                f"{folder} holds a model of the type “{kind}”: choose a {name} model "
+                f"(model_type “{model_type}”)."
             )
         weights = next((folder / n for n in WEIGHTS_FILES if (folder / n).is_file()), None)
         if weights is None:
@@ -110,14 +118,14 @@ def load_clipseg(
     place = choose_device(device)
     dtype = choose_dtype(precision, place)
     checkpoint = Checkpoint.find(folder)
-    model = _load_model(checkpoint)
+    model = load_network(checkpoint, "CLIPSegForImageSegmentation")
     preprocessing = Preprocessing.from_folder(folder, model.config.vision_config.image_size)
     tokenizer = _load_tokenizer(folder, model.config.text_config.vocab_size)
     network = ClipSegNetwork(model, tokenizer, preprocessing)
     digest = checkpoint.weights_sha256
     return ClipSegSegmenter(
         network,
-        ModelInfo(name, revision or digest[:_REVISION_DIGITS], digest),
+        ModelInfo(name, revision or digest[:REVISION_DIGITS], digest),
         device=place,
         dtype=dtype,
         defaults=_read_defaults(folder, defaults or ClipSegDefaults()),
@@ -125,15 +133,28 @@ def load_clipseg(
     )
 
 
-def _load_model(checkpoint: Checkpoint) -> Any:
-    from transformers import CLIPSegForImageSegmentation
+def load_network(checkpoint: Checkpoint, class_name: str) -> Any:
+    """The network of a checkpoint, in float32 and complete.
+
+    Parameters
+    ----------
+    checkpoint : Checkpoint
+    class_name : str
+        Class of transformers.
+
+    Raises
+    ------
+    ModelError
+        If the weights are corrupt, unsafe to load, or don't fit the configuration.
+    """
+    import transformers
 
     is_safe = checkpoint.weights.suffix == ".safetensors"
     if is_safe:
         _check_safetensors(checkpoint.weights)
     try:
         with _quiet_transformers():
-            model, report = CLIPSegForImageSegmentation.from_pretrained(
+            model, report = getattr(transformers, class_name).from_pretrained(
                 checkpoint.folder,
                 dtype=torch.float32,
                 use_safetensors=is_safe,
@@ -213,6 +234,7 @@ def _read_defaults(folder: Path, fallback: ClipSegDefaults) -> ClipSegDefaults:
     content = read_json_object(path)
     threshold = content.get("threshold", fallback.threshold)
     scale = content.get("working_scale", fallback.working_scale)
+    match = content.get("match_references", fallback.match_references)
     numbers = [threshold] if scale is None else [threshold, scale]
     valid = all(isinstance(n, int | float) and not isinstance(n, bool) for n in numbers)
     if not valid or not 0 <= threshold <= 1 or (scale is not None and scale <= 0):
@@ -220,7 +242,12 @@ def _read_defaults(folder: Path, fallback: ClipSegDefaults) -> ClipSegDefaults:
             f"{path} has a threshold outside 0 to 1 or a working scale that is not positive: "
             "take a fresh copy of the model."
         )
-    return ClipSegDefaults(float(threshold), None if scale is None else float(scale))
+    if not isinstance(match, bool):
+        raise ModelError(
+            f"{path} says neither true nor false for match_references: "
+            "take a fresh copy of the model."
+        )
+    return ClipSegDefaults(float(threshold), None if scale is None else float(scale), match)
 
 
 @contextmanager

@@ -69,7 +69,11 @@ def bundle(
     train, validation = split_by_group(read_index(data))
     _write_json(target / SPLIT_NAME, {"source": "BBBC038v1", "validation": validation})
     threshold = yield from choose_threshold(str(target), data)
-    defaults = {"threshold": threshold, "working_scale": WORKING_SCALE}
+    defaults = {
+        "threshold": threshold,
+        "working_scale": WORKING_SCALE,
+        "match_references": True,
+    }
     _write_json(target / DEFAULTS_FILE, defaults)
     report = yield from evaluate(str(target), data, scenes)
     report["model"] = target.name

@@ -48,7 +48,7 @@ class EmbeddingCache:
 
     def put(self, embedding: Embedding) -> None:
         """Keep an embedding under its own key."""
-        size = _n_bytes(embedding.activations)
+        size = _embedding_bytes(embedding)
         with self._lock:
             self._drop(embedding.key)
             if size > self._max_bytes:
@@ -67,7 +67,11 @@ class EmbeddingCache:
     def _drop(self, key: str) -> None:
         dropped = self._entries.pop(key, None)
         if dropped is not None:
-            self._bytes -= _n_bytes(dropped.activations)
+            self._bytes -= _embedding_bytes(dropped)
+
+
+def _embedding_bytes(embedding: Embedding) -> int:
+    return _n_bytes((embedding.activations, embedding.plane))
 
 
 def _n_bytes(activations: Any) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -244,3 +245,19 @@ def test_visual_settings_change_the_reference(segmenter: ClipSegSegmenter) -> No
     bare, _ = segmenter.condition(prompt, visual=VisualPromptSettings(0.5, 1.0, 0.0))
     assert isinstance(usual, Conditional)
     assert not np.allclose(usual.vector, bare.vector)
+
+
+def test_references_are_matched_where_the_folder_says_so(
+    checkpoint: Path, tmp_path: Path, plane: np.ndarray
+) -> None:
+    copy = shutil.copytree(checkpoint, tmp_path / "copy")
+    (copy / "vlseg.json").write_text('{"working_scale": 1.0, "match_references": true}')
+    plain, matching = (load_clipseg(folder, "tiny", device="cpu") for folder in (checkpoint, copy))
+    mask = np.zeros(plane.shape[:2], bool)
+    mask[20:40, 10:30] = True
+    shown = ClassPrompt("c", references=(ReferencePrompt.from_region(plane, mask),))
+    asked = [plain.condition(prompt)[0] for prompt in (shown, ClassPrompt("c", ("ab",)))]
+    before = plain.predict(plain.encode(plane, working_scale=1.0), asked)
+    after = matching.predict(matching.encode(plane), asked)
+    assert np.abs(after[0] - before[0]).max() > 0.01
+    np.testing.assert_array_equal(after[1], before[1])

@@ -81,6 +81,16 @@ def test_references_are_averaged(encoder: PromptEncoder) -> None:
     np.testing.assert_allclose(both.vector, np.mean(alone, axis=0), rtol=1e-6)
 
 
+def test_a_conditional_remembers_its_references_and_their_share(encoder: PromptEncoder) -> None:
+    shown = (reference(0.8),)
+    (text, (negative,)) = encoder.condition(ClassPrompt("c", ("ab",), ("z",)))
+    picture, _ = encoder.condition(ClassPrompt("c", references=shown, mix=0.2))
+    both, _ = encoder.condition(ClassPrompt("c", ("ab",), references=shown, mix=0.2))
+    assert text.references == negative.references == ()
+    assert picture.references == both.references == shown
+    assert (picture.reference_share, both.reference_share) == (1.0, 0.2)
+
+
 def test_nothing_is_embedded_twice(encoder: PromptEncoder, towers: CountingTowers) -> None:
     prompt = ClassPrompt("c", ("ab", "ab "), ("z",), (reference(0.5),))
     for mix in (0.1, 0.9):

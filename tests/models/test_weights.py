@@ -84,7 +84,15 @@ def test_defaults_are_read_beside_the_weights(copy: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", ['{"threshold": 2}', '{"threshold": "x"}', '{"working_scale": 0}', "[", "[1]"]
+    "content",
+    [
+        '{"threshold": 2}',
+        '{"threshold": "x"}',
+        '{"working_scale": 0}',
+        '{"match_references": 1}',
+        "[",
+        "[1]",
+    ],
 )
 def test_broken_defaults_are_named(copy: Path, content: str) -> None:
     (copy / "vlseg.json").write_text(content)
