@@ -28,7 +28,8 @@ def models(
     with reporting(as_json, debug) as reporter:
         from napari_vlseg.models import registry
 
-        specs, notices = registry.discover()
+        found, notices = registry.discover()
+        specs = [spec for spec in found if spec.task == "text"]
         for notice in notices:
             reporter.on_event(notice)
         if name:

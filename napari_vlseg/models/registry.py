@@ -11,23 +11,28 @@ from __future__ import annotations
 from collections.abc import Callable
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from napari_vlseg.errors import ModelError
 from napari_vlseg.events import Event, Notice, Progress, Work, run
-from napari_vlseg.models.base import DenseSegmenter
+from napari_vlseg.models.base import DenseSegmenter, PromptableSegmenter
 from napari_vlseg.models.spec import (
     BUILT_IN,
+    DEFAULT_CLICK_MODEL,
     DEFAULT_MODEL,
     LoadRequest,
     ModelSpec,
     bundled_folder,
 )
 
+if TYPE_CHECKING:
+    from napari_vlseg.models.spec import AnyModel
+
 ENTRY_POINT_GROUP = "napari_vlseg.models"
 
 __all__ = [
     "BUILT_IN",
+    "DEFAULT_CLICK_MODEL",
     "DEFAULT_MODEL",
     "ENTRY_POINT_GROUP",
     "LoadRequest",
@@ -74,9 +79,31 @@ def discover() -> tuple[tuple[ModelSpec, ...], tuple[Notice, ...]]:
     return tuple(found), tuple(notices)
 
 
-def specs() -> tuple[ModelSpec, ...]:
-    """All models that can be used, see `discover`."""
-    return discover()[0]
+def specs(task: Literal["text", "clicks"] = "text") -> tuple[ModelSpec, ...]:
+    """All models that can be used for a task, see `discover`."""
+    return tuple(spec for spec in discover()[0] if spec.task == task)
+
+
+@overload
+def load(
+    name_or_path: Literal["sam-mini"],
+    *,
+    device: str = "auto",
+    precision: str = "auto",
+    offline: bool | None = None,
+    on_event: Callable[[Event], Any] | None = None,
+) -> PromptableSegmenter: ...
+
+
+@overload
+def load(
+    name_or_path: str = DEFAULT_MODEL,
+    *,
+    device: str = "auto",
+    precision: str = "auto",
+    offline: bool | None = None,
+    on_event: Callable[[Event], Any] | None = None,
+) -> DenseSegmenter: ...
 
 
 def load(
@@ -86,13 +113,13 @@ def load(
     precision: str = "auto",
     offline: bool | None = None,
     on_event: Callable[[Event], Any] | None = None,
-) -> DenseSegmenter:
+) -> AnyModel:
     """Load a model.
 
     Parameters
     ----------
     name_or_path : str
-        A registered name, or a folder with a CLIPSeg checkpoint.
+        A registered name, or a folder with a CLIPSeg or SAM checkpoint.
     device : str
         "auto", "cpu", "mps", "cuda" or "cuda:N".
     precision : str
@@ -104,7 +131,8 @@ def load(
 
     Returns
     -------
-    DenseSegmenter
+    DenseSegmenter or PromptableSegmenter
+        The latter for models that take clicks and boxes.
 
     Raises
     ------
@@ -122,7 +150,7 @@ def load_steps(
     device: str = "auto",
     precision: str = "auto",
     offline: bool | None = None,
-) -> Work[DenseSegmenter]:
+) -> Work[Any]:
     """`load` as a generator of events."""
     request = LoadRequest(device, precision, offline)
     known, notices = discover()
@@ -134,22 +162,33 @@ def load_steps(
     return (yield from (spec.loader or _load_builtin)(spec, request))
 
 
-def _load_builtin(spec: ModelSpec, request: LoadRequest) -> Work[DenseSegmenter]:
+def _load_builtin(spec: ModelSpec, request: LoadRequest) -> Work[AnyModel]:
     folder, revision = yield from _builtin_folder(spec, request)
     yield Progress(f"loading {spec.name}", 0, 1)
-    from napari_vlseg.models.clipseg import ClipSegDefaults
-    from napari_vlseg.models.weights import load_clipseg
+    if spec.task == "clicks":
+        model: AnyModel = _load_sam(folder, spec.name, revision, request)
+    else:
+        from napari_vlseg.models.clipseg import ClipSegDefaults
+        from napari_vlseg.models.weights import load_clipseg
 
-    model = load_clipseg(
-        folder,
-        spec.name,
-        revision=revision,
-        device=request.device,
-        precision=request.precision,
-        defaults=ClipSegDefaults(spec.default_threshold, spec.default_scale),
-    )
+        model = load_clipseg(
+            folder,
+            spec.name,
+            revision=revision,
+            device=request.device,
+            precision=request.precision,
+            defaults=ClipSegDefaults(spec.default_threshold, spec.default_scale),
+        )
     yield Progress(f"loading {spec.name}", 1, 1)
     return model
+
+
+def _load_sam(folder: Path, name: str, revision: str, request: LoadRequest) -> PromptableSegmenter:
+    from napari_vlseg.models.sam_weights import load_sam
+
+    return load_sam(
+        folder, name, revision=revision, device=request.device, precision=request.precision
+    )
 
 
 def _builtin_folder(spec: ModelSpec, request: LoadRequest) -> Work[tuple[Path, str]]:
@@ -168,19 +207,30 @@ def _builtin_folder(spec: ModelSpec, request: LoadRequest) -> Work[tuple[Path, s
     return folder, folder.name
 
 
-def _load_folder(path: str, names: tuple[str, ...], request: LoadRequest) -> Work[DenseSegmenter]:
+def _load_folder(path: str, names: tuple[str, ...], request: LoadRequest) -> Work[AnyModel]:
     folder = Path(path).expanduser()
     if not folder.is_dir():
         raise ModelError(
             f"There is no model “{path}”: choose {', '.join(names)}, or a folder that holds "
-            "a CLIPSeg model."
+            "a CLIPSeg or SAM model."
         )
     yield Progress(f"loading {folder.name}", 0, 1)
-    from napari_vlseg.models.weights import load_clipseg
+    if _model_type(folder) == "sam":
+        model: AnyModel = _load_sam(folder, path, "", request)
+    else:
+        from napari_vlseg.models.weights import load_clipseg
 
-    model = load_clipseg(folder, path, device=request.device, precision=request.precision)
+        model = load_clipseg(folder, path, device=request.device, precision=request.precision)
     yield Progress(f"loading {folder.name}", 1, 1)
     return model
+
+
+def _model_type(folder: Path) -> str:
+    """Architecture that a folder's configuration names, "" where it names none."""
+    from napari_vlseg.models.preprocessing import read_json_object
+
+    path = folder / "config.json"
+    return str(read_json_object(path).get("model_type", "")) if path.is_file() else ""
 
 
 def _spec_of(entry: EntryPoint) -> ModelSpec:

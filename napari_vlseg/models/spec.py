@@ -10,9 +10,12 @@ from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from napari_vlseg.events import Work
-    from napari_vlseg.models.base import DenseSegmenter
+    from napari_vlseg.models.base import DenseSegmenter, PromptableSegmenter
+
+    AnyModel = DenseSegmenter | PromptableSegmenter
 
 DEFAULT_MODEL = "vlseg-mini"
+DEFAULT_CLICK_MODEL = "sam-mini"
 
 # Its authors report PhraseCut at thresholds of 0.3 and of 0.5 (experiments/phrasecut.yaml of
 # timojl/clipseg, and table 1 of arXiv 2112.10003); this lies between the two.
@@ -47,7 +50,7 @@ class ModelSpec:
     title : str
         One line for people.
     prompts : tuple of str
-        Kinds of prompts it takes: "text", "reference".
+        Kinds of prompts it takes: "text", "reference", "click", "box".
     licence : str
         SPDX identifier of the weights' licence.
     size_mb : float
@@ -55,13 +58,16 @@ class ModelSpec:
     source : {"bundled", "hub", "plugin"}
     repo_id : str
         ``owner/name`` on the hub.
+    task : {"text", "clicks"}
+        "text" for a `DenseSegmenter`, "clicks" for a `PromptableSegmenter`.
     default_scale : float or None
         Image pixels per model pixel; None is chosen from the size of each image.
     default_threshold : float
         Probability from which a pixel belongs to a class.
     loader : callable or None
-        ``loader(spec, request)``: a generator of events that returns a `DenseSegmenter`.
-        None for CLIPSeg checkpoints, which the package loads itself.
+        ``loader(spec, request)``: a generator of events that returns a `DenseSegmenter` or
+        a `PromptableSegmenter`. None for checkpoints that the package loads itself: CLIPSeg
+        for text, SAM for clicks.
     present : callable or None
         Whether a plugin's model is on this machine; None means yes.
     """
@@ -73,9 +79,10 @@ class ModelSpec:
     size_mb: float
     source: Literal["bundled", "hub", "plugin"] = "plugin"
     repo_id: str = ""
+    task: Literal["text", "clicks"] = "text"
     default_scale: float | None = None
     default_threshold: float = 0.5
-    loader: Callable[[ModelSpec, LoadRequest], Work[DenseSegmenter]] | None = field(
+    loader: Callable[[ModelSpec, LoadRequest], Work[AnyModel]] | None = field(
         default=None, repr=False
     )
     present: Callable[[], bool] | None = field(default=None, repr=False)
@@ -113,6 +120,15 @@ BUILT_IN = (
         7.5,
         "bundled",
         default_scale=1.0,
+    ),
+    ModelSpec(
+        DEFAULT_CLICK_MODEL,
+        "Small SAM for microscopy, part of this package",
+        ("click", "box"),
+        "BSD-3-Clause",
+        7.1,
+        "bundled",
+        task="clicks",
     ),
     _clipseg("clipseg-rd64-refined", "CLIPSeg, 64 channels, finer edges", 605.0),
     _clipseg("clipseg-rd64", "CLIPSeg, 64 channels", 605.0),

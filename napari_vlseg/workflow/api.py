@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any, Literal, overload
 
 import numpy as np
 
 from napari_vlseg.errors import ImageError, PromptError
 from napari_vlseg.events import Event, run
 from napari_vlseg.images import ImageView, extract_plane, leading_axes
-from napari_vlseg.models.base import DenseSegmenter
+from napari_vlseg.models.base import DenseSegmenter, PromptableSegmenter
 from napari_vlseg.models.registry import DEFAULT_MODEL, load
 from napari_vlseg.prompts import TEMPLATES, PromptTable, ReferencePrompt
 from napari_vlseg.proposals import PostProcess, Proposals
@@ -23,7 +23,21 @@ Region = np.ndarray | Sequence[float]
 ReferenceLike = ReferencePrompt | tuple[np.ndarray, Region]
 
 
-def load_model(name: str = DEFAULT_MODEL, device: str = "auto", **options: Any) -> DenseSegmenter:
+@overload
+def load_model(
+    name: Literal["sam-mini"], device: str = "auto", **options: Any
+) -> PromptableSegmenter: ...
+
+
+@overload
+def load_model(
+    name: str = DEFAULT_MODEL, device: str = "auto", **options: Any
+) -> DenseSegmenter: ...
+
+
+def load_model(
+    name: str = DEFAULT_MODEL, device: str = "auto", **options: Any
+) -> DenseSegmenter | PromptableSegmenter:
     """Load a model by name or from a folder.
 
     Parameters
@@ -37,7 +51,8 @@ def load_model(name: str = DEFAULT_MODEL, device: str = "auto", **options: Any) 
 
     Returns
     -------
-    DenseSegmenter
+    DenseSegmenter or PromptableSegmenter
+        The former takes text and references; the latter, such as "sam-mini", clicks and boxes.
 
     Raises
     ------

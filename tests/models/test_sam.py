@@ -225,7 +225,8 @@ def test_whole_images_are_answered_as_transformers_does(whole_folder: Path) -> N
 def test_encoding_and_predicting_report_progress(zooming_folder: Path, plane: np.ndarray) -> None:
     model = load_sam(zooming_folder, "tiny", device="cpu")
     events = list(model.encode_steps(plane))
-    assert events and all(isinstance(event, Progress) for event in events)
+    assert events
+    assert all(isinstance(event, Progress) for event in events)
     stages = {event.stage for event in model.predict_steps(model.encode(plane), points=[(5, 5)])}
     assert "segmenting" in stages
 

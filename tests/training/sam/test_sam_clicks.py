@@ -55,6 +55,8 @@ def test_a_jittered_box_still_holds_the_middle_of_its_object() -> None:
     box = np.array([10, 12, 30, 52], np.float32)
     rng = np.random.default_rng(0)
     boxes = np.stack([jittered_box(box, 64, rng) for _ in range(100)])
-    assert (boxes[:, :2] < [20, 32]).all() and (boxes[:, 2:] > [20, 32]).all()
-    assert (boxes >= 0).all() and (boxes <= 64).all()
+    assert (boxes[:, :2] < [20, 32]).all()
+    assert (boxes[:, 2:] > [20, 32]).all()
+    assert (boxes >= 0).all()
+    assert (boxes <= 64).all()
     assert 10 <= (boxes == box).all(axis=1).sum() <= 60
