@@ -15,6 +15,7 @@ from torch.utils.data import Dataset
 
 from napari_vlseg.training.attributes import dense_codes
 from napari_vlseg.training.examples import Example, ExampleSource, TextExample, text_example
+from napari_vlseg.training.likeness import look_groups
 from napari_vlseg.training.references import ReferenceExample, referenced_examples
 
 
@@ -54,6 +55,8 @@ class Batch:
     image_of_prompt : Tensor of int64, shape (images * phrases + references,)
     prompt_codes : Tensor of int64, shape (images * phrases + references, 3)
     dense_codes : Tensor of uint8, shape (images, size, size, 3)
+    looks : Tensor of int64, shape (images, size, size)
+        Number of the look of each pixel's object, see `look_groups`.
     n_images, n_references : int
     """
 
@@ -63,6 +66,7 @@ class Batch:
     image_of_prompt: torch.Tensor
     prompt_codes: torch.Tensor
     dense_codes: torch.Tensor
+    looks: torch.Tensor
     n_images: int
     n_references: int
 
@@ -87,6 +91,7 @@ def make_batch(source: ExampleSource, shape: BatchShape, seed: int, step: int) -
         image_of_prompt=torch.tensor([*owners, *range(len(references))]),
         prompt_codes=torch.tensor([prompt.codes for prompt in prompts]),
         dense_codes=torch.from_numpy(np.stack(codes)),
+        looks=look_groups(examples),
         n_images=shape.images,
         n_references=len(references),
     )

@@ -15,7 +15,9 @@ from napari_vlseg.errors import VlsegError
 from napari_vlseg.events import Work, run
 from napari_vlseg.models import registry
 from napari_vlseg.training.dsb2018 import load_images, read_index, split_by_group
+from napari_vlseg.training.evaluate_labels import evaluate_labels
 from napari_vlseg.training.evaluate_nuclei import best_threshold, evaluate_nuclei
+from napari_vlseg.training.evaluate_references import evaluate_references
 from napari_vlseg.training.evaluate_scenes import evaluate_scenes
 
 _TABLE_WIDTH = 160
@@ -47,7 +49,7 @@ def evaluate(model: str, data: Path, scenes: int, *, limit: int = 0) -> Work[dic
     Returns
     -------
     dict
-        ``nuclei`` and ``scenes``.
+        ``nuclei``, ``labels``, ``scenes`` and ``references``.
     """
     segmenter = yield from registry.load_steps(model)
     _, validation = split_by_group(read_index(data))
@@ -58,7 +60,9 @@ def evaluate(model: str, data: Path, scenes: int, *, limit: int = 0) -> Work[dic
         "n_scenes": scenes,
     }
     report["nuclei"] = yield from evaluate_nuclei(segmenter, images)
+    report["labels"] = yield from evaluate_labels(segmenter, images)
     report["scenes"] = yield from evaluate_scenes(segmenter, scenes)
+    report["references"] = yield from evaluate_references(segmenter, scenes)
     return report
 
 
@@ -79,6 +83,8 @@ def print_report(report: dict[str, Any], console: Console) -> None:
     for section in ("nuclei", "scenes"):
         console.print(_present_table(section, report[section]["present"]))
         console.print(_absent_table(section, report[section]["absent"]))
+    console.print(_labels_table(report["labels"]))
+    console.print(_references_table(report["references"]))
 
 
 def _present_table(section: str, rows: dict[str, Any]) -> Table:
@@ -102,6 +108,20 @@ def _absent_table(section: str, rows: dict[str, Any]) -> Table:
     for name, row in rows.items():
         area, share = row["false_area"], row["share_above_2_percent"]
         table.add_row(name, str(row["n"]), f"{area:.2%}", f"{share:.1%}")
+    return table
+
+
+def _labels_table(rows: dict[str, Any]) -> Table:
+    table = Table("method", "IoU", "AP@0.5", title="nuclei: labels as a person gets them")
+    for name, row in rows.items():
+        table.add_row(name, f"{row['iou']:.3f}", f"{row['ap50']:.3f}")
+    return table
+
+
+def _references_table(rows: dict[str, Any]) -> Table:
+    table = Table("pictures", "n", "AUC", "IoU", title="references to unnamed kinds of object")
+    for name, row in rows.items():
+        table.add_row(name, str(row["n"]), f"{row['auc']:.3f}", f"{row['iou']:.3f}")
     return table
 
 

@@ -180,15 +180,14 @@ def _real_objects(view: RealView) -> tuple[SceneObject, ...]:
 def text_example(example: Example, rng: np.random.Generator) -> TextExample:
     """A phrase for an example: present, absent, a word that means nothing, or background."""
     draw = rng.random()
-    named = [thing for thing in example.objects if not thing.recipe]
-    if draw < 0.57 and named:
-        query = query_about(named[rng.integers(len(named))], rng)
+    if draw < 0.57 and example.objects:
+        query = query_about(example.objects[rng.integers(len(example.objects))], rng)
         return _asking(query, example, rng)
     if draw < 0.61:
         phrase = str(rng.choice(BACKGROUND_NOUNS))
         return TextExample(phrase, example.labels == 0, BACKGROUND_CODES)
     if draw < 0.87:
-        query_or_none = absent_query(named, rng, hard=draw < 0.80)
+        query_or_none = absent_query(example.objects, rng, hard=draw < 0.80)
         if query_or_none is not None:
             return _asking(query_or_none, example, rng)
     phrase = in_template(random_phrase(rng), rng)

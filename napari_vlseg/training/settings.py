@@ -16,6 +16,7 @@ class LossWeights:
     alignment: float = 0.05
     dense_codes: float = 0.4
     prompt_codes: float = 0.2
+    likeness: float = 0.1
 
 
 @dataclass(frozen=True)
@@ -48,10 +49,10 @@ class PretrainSettings:
         Steps between log lines and between checkpoints.
     """
 
-    steps: int = 5500
+    steps: int = 5000
     seed: int = 0
-    n_scenes: int = 8000
-    n_pairs: int = 2500
+    n_scenes: int = 5000
+    n_pairs: int = 1500
     scene_size: int = 144
     batch: BatchShape = field(default_factory=BatchShape)
     model: ModelShape = field(default_factory=ModelShape)

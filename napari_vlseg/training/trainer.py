@@ -5,16 +5,18 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch.nn import functional as nnf
 from transformers import CLIPSegForImageSegmentation, CLIPTokenizer
 
-from napari_vlseg.models.network import reduced, without_reduction
+from napari_vlseg.models.network import Activations, patch_features, reduced, without_reduction
 from napari_vlseg.training.attributes import N_CODES
 from napari_vlseg.training.batches import Batch
 from napari_vlseg.training.builder import AuxiliaryHeads, build_model
+from napari_vlseg.training.likeness import likeness_loss
 from napari_vlseg.training.losses import (
     alignment_loss,
     dense_code_loss,
@@ -29,6 +31,16 @@ PIXEL_MEAN = (0.48145466, 0.4578275, 0.40821073)
 PIXEL_STD = (0.26862954, 0.26130258, 0.27577711)
 _LARGEST_GRADIENT = 1.0
 _PURE_REFERENCE_SHARE = 0.5
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """What the towers made of a batch: features of query patches, embeddings of prompts."""
+
+    patches: torch.Tensor
+    activations: Activations
+    texts: torch.Tensor
+    references: torch.Tensor
 
 
 class Trainer:
@@ -60,8 +72,11 @@ class Trainer:
         masks = batch.masks.to(self.device)
         with fast_arithmetic(self.device):
             hidden, conditions, texts, references = self._encode(batch, number)
-            logits = self._decode(hidden, conditions, batch)
-        losses = self._losses(batch, logits, masks, hidden[-1], texts, references)
+            queries = tuple(states[: batch.n_images] for states in hidden)
+            activations = reduced(self.model, queries)
+            logits = self._decode(activations, conditions, batch)
+        seen = _Seen(queries[-1][:, 1:].float(), activations, texts, references)
+        losses = self._losses(batch, logits, masks, seen)
         torch.stack(list(losses.values())).sum().backward()
         parameters = [*self.model.parameters(), *self.heads.parameters()]
         torch.nn.utils.clip_grad_norm_(parameters, _LARGEST_GRADIENT)
@@ -98,11 +113,11 @@ class Trainer:
         return seen.hidden_states, torch.cat([texts[:n_texts], mixed]), texts, references
 
     def _decode(
-        self, hidden: tuple[torch.Tensor, ...], conditions: torch.Tensor, batch: Batch
+        self, activations: Activations, conditions: torch.Tensor, batch: Batch
     ) -> torch.Tensor:
         owners = batch.image_of_prompt.to(self.device)
-        activations = [layer[owners] for layer in reduced(self.model, hidden)]
-        logits = without_reduction(self.model.decoder)(activations, conditions).logits.float()
+        repeated = [layer[owners] for layer in activations]
+        logits = without_reduction(self.model.decoder)(repeated, conditions).logits.float()
         size = batch.pictures.shape[-2:]
         if logits.shape[-2:] != size:
             logits = nnf.interpolate(logits[:, None], size=size, mode="bilinear")[:, 0]
@@ -113,18 +128,19 @@ class Trainer:
         batch: Batch,
         logits: torch.Tensor,
         masks: torch.Tensor,
-        last_hidden: torch.Tensor,
-        texts: torch.Tensor,
-        references: torch.Tensor,
+        seen: _Seen,
     ) -> dict[str, torch.Tensor]:
-        weights = self._settings.losses
-        patches = last_hidden[: batch.n_images, 1:].float()
+        weights, patch_size = self._settings.losses, self._settings.model.patch_size
         dense = dense_code_loss(
-            [head(patches) for head in self.heads.dense],
+            [head(seen.patches) for head in self.heads.dense],
             batch.dense_codes.to(self.device),
-            self._settings.model.patch_size,
+            patch_size,
+        )
+        likeness = likeness_loss(
+            patch_features(seen.activations), batch.looks.to(self.device), patch_size
         )
         codes = batch.prompt_codes.to(self.device)
+        texts, references = seen.texts, seen.references
         n_texts = len(texts) - batch.n_references
         embeddings = torch.cat([texts, references]).float()
         read = prompt_code_loss(
@@ -137,6 +153,7 @@ class Trainer:
             "alignment": weights.alignment * align,
             "dense_codes": weights.dense_codes * dense,
             "prompt_codes": weights.prompt_codes * read,
+            "likeness": weights.likeness * likeness,
         }
 
     def average_at_half_precision(self) -> CLIPSegForImageSegmentation:

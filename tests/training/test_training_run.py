@@ -22,6 +22,7 @@ from napari_vlseg.training.checkpoint import CHECKPOINT_NAME, load_checkpoint, s
 from napari_vlseg.training.examples import ExampleSource
 from napari_vlseg.training.optimisation import Schedule
 from napari_vlseg.training.pretrain import LOG_NAME, main, pretrain
+from napari_vlseg.training.references import UNNAMED
 from napari_vlseg.training.scene_bank import SceneBank, generate_scenes
 from napari_vlseg.training.settings import PretrainSettings
 from napari_vlseg.training.tokenizer import build_tokenizer, training_corpus
@@ -125,9 +126,15 @@ def test_the_schedule_rises_stays_and_falls() -> None:
 
 
 def test_mixing_weights_are_reproducible_and_half_pure() -> None:
-    weights = mixing_weights(2000, 0, 3)
-    assert torch.equal(weights, mixing_weights(2000, 0, 3))
+    wordings = ["nuclei"] * 2000
+    weights = mixing_weights(wordings, 0, 3)
+    assert torch.equal(weights, mixing_weights(wordings, 0, 3))
     assert (weights == 1).float().mean().item() == pytest.approx(0.5, abs=0.05)
+
+
+def test_a_reference_without_words_is_never_mixed_with_any() -> None:
+    weights = mixing_weights([UNNAMED] * 50, 0, 3)
+    assert (weights == 1).all()
 
 
 def test_a_missing_folder_ends_the_command_with_one(tmp_path: Path) -> None:
