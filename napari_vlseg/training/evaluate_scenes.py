@@ -93,6 +93,8 @@ def _present_queries(scene: Scene) -> Iterable[tuple[str, Query]]:
     """Kind, colour and kind, size and kind: each phrase of a scene once."""
     queries: dict[Query, str] = {}
     for thing in scene.objects:
+        if thing.recipe:
+            continue
         family = KINDS[thing.kind].family
         queries[Query(thing.kind)] = family
         if thing.colour and family == "shape":

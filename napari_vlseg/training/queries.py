@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from napari_vlseg.training.scenes import KINDS, PALETTE, SceneObject
+from napari_vlseg.training.scenes import KINDS, NOVEL, PALETTE, SceneObject
 from napari_vlseg.training.vocabulary import (
     ANY_NOUNS,
     BARE_SHARE,
@@ -16,6 +16,7 @@ from napari_vlseg.training.vocabulary import (
     CONFUSABLE_COLOURS,
     KIND_NOUNS,
     LOOKALIKES,
+    NOVEL_LOOKALIKES,
     SIZE_WORDS,
     TEMPLATES,
 )
@@ -27,7 +28,10 @@ _CALLED_CELLS_SHARE = 0.25
 
 @dataclass(frozen=True)
 class Query:
-    """A conjunction of words; "" is a wildcard."""
+    """A conjunction of words; "" is a wildcard.
+
+    Objects without a name have a kind that no query asks for.
+    """
 
     kind: str = ""
     colour: str = ""
@@ -45,6 +49,8 @@ class Query:
 
     def could_mean(self, thing: SceneObject) -> bool:
         """Whether a person might accept the object: `matches`, with similar kinds and colours."""
+        if thing.kind == NOVEL and self.kind in NOVEL_LOOKALIKES:
+            return True
         similar = frozenset((self.colour, thing.colour)) in CONFUSABLE_COLOURS
         colour = thing.colour if similar else self.colour
         kind = thing.kind if thing.kind in LOOKALIKES.get(self.kind, ()) else self.kind
@@ -67,7 +73,12 @@ def is_absent(query: Query, objects: Sequence[SceneObject]) -> bool:
 
 
 def query_about(thing: SceneObject, rng: np.random.Generator) -> Query:
-    """A query that the object answers: its kind, at times with colour, size or brightness."""
+    """A query that the object answers: its kind, at times with colour, size or brightness.
+
+    Objects without a name are asked for as objects, at times of their colour.
+    """
+    if thing.kind == NOVEL:
+        return Query("", thing.colour if rng.random() < 0.5 else "")
     family, colour, size = KINDS[thing.kind].family, thing.colour, thing.size
     kind = thing.kind
     if kind == "nuclei" and not thing.parent and rng.random() < _CALLED_CELLS_SHARE:

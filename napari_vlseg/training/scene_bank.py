@@ -17,7 +17,7 @@ _CHUNK = 50
 
 @dataclass(frozen=True)
 class SceneBank:
-    """Scenes, and where each (kind, colour) occurs.
+    """Scenes, and where each (kind, colour) of what has a name occurs.
 
     Attributes
     ----------
@@ -34,7 +34,8 @@ class SceneBank:
         """Index the objects of scenes."""
         places: dict[tuple[str, str], list[int]] = {}
         for number, scene in enumerate(scenes):
-            for key in {(thing.kind, thing.colour) for thing in scene.objects}:
+            named = [thing for thing in scene.objects if not thing.recipe]
+            for key in {(thing.kind, thing.colour) for thing in named}:
                 places.setdefault(key, []).append(number)
         ordered = sorted(places.items())
         return cls(scenes, {key: tuple(numbers) for key, numbers in ordered})

@@ -25,8 +25,10 @@ KIND_NOUNS: MappingProxyType[str, tuple[str, ...]] = MappingProxyType(
         "fibre": ("fibre", "fiber", "fibres", "fibers", "filament", "filaments", "thread", "hair"),
         "scratch": ("scratch", "scratches", "line", "lines", "straight line"),
         "crack": ("crack", "cracks", "fracture", "fractures"),
-        "spots": ("spots", "spot", "dots", "dot", "particles", "specks", "puncta"),
+        "spots": ("spots", "spot", "dots", "dot", "specks", "puncta"),
         "bubble": ("bubble", "bubbles", "air bubble", "air bubbles"),
+        "particles": ("particles", "particle", "grains", "grain", "crystals", "crystal"),
+        "debris": ("debris", "dirt", "fragments", "fragment"),
         "nuclei": (
             "nuclei",
             "nucleus",
@@ -38,6 +40,9 @@ KIND_NOUNS: MappingProxyType[str, tuple[str, ...]] = MappingProxyType(
         ),
         "cell": ("cells", "cell", "whole cells", "whole cell", "cell bodies", "stained cells"),
         "vessel": ("vessel", "vessels", "blood vessel", "blood vessels", "branching vessels"),
+        "membranes": ("membranes", "membrane", "cell membranes", "cell membrane", "cell borders"),
+        "bacteria": ("bacteria", "bacterium", "rods", "rod"),
+        "vesicles": ("vesicles", "vesicle"),
     }
 )
 
@@ -77,16 +82,34 @@ CONFUSABLE_COLOURS = frozenset(
 
 LOOKALIKES: MappingProxyType[str, frozenset[str]] = MappingProxyType(
     {
-        "circle": frozenset({"nuclei", "cell", "bubble", "blob", "spots"}),
-        "blob": frozenset({"nuclei", "cell", "circle"}),
-        "ring": frozenset({"bubble", "cell"}),
-        "bubble": frozenset({"ring", "circle", "cell"}),
-        "spots": frozenset({"nuclei"}),
-        "nuclei": frozenset({"circle", "blob", "spots"}),
-        "cell": frozenset({"circle", "blob", "bubble"}),
-        "fibre": frozenset({"vessel"}),
+        "circle": frozenset({"nuclei", "cell", "bubble", "blob", "spots", "vesicles"}),
+        "square": frozenset({"particles"}),
+        "triangle": frozenset({"particles"}),
+        "ring": frozenset({"bubble", "cell", "vesicles"}),
+        "blob": frozenset({"nuclei", "cell", "circle", "debris", "particles", "vesicles"}),
+        "fibre": frozenset({"vessel", "membranes"}),
+        "crack": frozenset({"vessel", "membranes"}),
+        "spots": frozenset({"nuclei", "vesicles", "particles", "debris", "bacteria"}),
+        "bubble": frozenset({"ring", "circle", "cell", "vesicles"}),
+        "particles": frozenset(
+            {"spots", "debris", "blob", "bacteria", "vesicles", "square", "triangle"}
+        ),
+        "debris": frozenset({"particles", "spots", "blob", "bacteria"}),
+        "nuclei": frozenset({"circle", "blob", "spots", "vesicles", "bacteria"}),
+        "cell": frozenset({"circle", "blob", "bubble", "vesicles", "bacteria", "membranes"}),
+        "vessel": frozenset({"fibre", "crack", "membranes"}),
+        "membranes": frozenset({"cell", "ring", "vessel", "vesicles", "bubble"}),
+        "bacteria": frozenset({"nuclei", "cell", "blob", "spots", "debris"}),
+        "vesicles": frozenset({"ring", "bubble", "circle", "spots", "cell", "nuclei"}),
     }
 )
+"""Kinds that a person might accept for another one."""
+
+NOVEL_LOOKALIKES = frozenset(
+    {"circle", "square", "blob", "spots", "bubble", "particles", "debris", "nuclei", "cell"}
+    | {"bacteria", "vesicles"}
+)
+"""Kinds that a person might call an object that has no name."""
 
 TEMPLATES = (
     "{}",
@@ -108,6 +131,8 @@ TEMPLATES = (
     "a fluorescence microscopy image of {}",
     "a histology image of {}",
     "a medical image of {}",
+    "a phase contrast image of {}",
+    "an electron microscopy image of {}",
     "{} in the image",
     "{} in a microscopy image",
     "{} under the microscope",

@@ -61,12 +61,28 @@ class SceneObject:
 
 @dataclass
 class Canvas:
-    """Painting surface, square, RGB intensities in [0, 1]."""
+    """Painting surface, square, RGB intensities in [0, 1].
+
+    Attributes
+    ----------
+    image : ndarray of float32, shape (H, W, 3)
+    labels : ndarray of int32, shape (H, W)
+    objects : list of SceneObject
+        One record per label painted.
+    discs : list of (row, col, radius)
+        Places that are taken.
+    gray : bool
+        Whether the camera sees intensities only.
+    noise : tuple of float
+        Range of the standard deviation of the camera's noise.
+    """
 
     image: FloatArray
     labels: LabelArray
     objects: list[SceneObject] = field(default_factory=list)
     discs: list[tuple[float, float, float]] = field(default_factory=list)
+    gray: bool = False
+    noise: tuple[float, float] = (0.0, 0.022)
 
     @classmethod
     def on(cls, background: FloatArray) -> Canvas:
@@ -87,6 +103,7 @@ class Canvas:
         colour: str = "",
         size: str = "",
         parent: int = 0,
+        recipe: str = "",
     ) -> int:
         """Paint one object, possibly of several stamps, and record it.
 
@@ -94,9 +111,9 @@ class Canvas:
         ----------
         stamps : sequence of Stamp
             Where the object is.
-        pixels : ndarray of float32, shape (3,) or (H, W, 3)
-            Its colour, or a texture of the canvas' size.
-        kind, colour, size, parent
+        pixels : ndarray of float32, shape (3,), (H, W, 3) or (h, w, 3)
+            Its colour, or a texture of the size of the canvas or of every stamp.
+        kind, colour, size, parent, recipe
             As in `SceneObject`.
 
         Returns
@@ -104,22 +121,28 @@ class Canvas:
         int
             The label given to the object.
         """
-        label = len(self.objects) + 1
-        texture = np.broadcast_to(pixels, self.image.shape)
+        label = self.record(kind, colour=colour, size=size, parent=parent, recipe=recipe)
         for stamp in stamps:
-            window, alpha = self._clip(stamp)
-            if alpha.size:
-                cover = alpha[..., np.newaxis]
-                self.image[window] += cover * (texture[window] - self.image[window])
-                self.labels[window][alpha >= _OPAQUE] = label
-        self.objects.append(SceneObject(label, kind, colour, size, parent=parent))
+            window, alpha = self._cover(stamp, pixels)
+            self.labels[window][alpha >= _OPAQUE] = label
+        return label
+
+    def record(
+        self, kind: str, *, colour: str = "", size: str = "", parent: int = 0, recipe: str = ""
+    ) -> int:
+        """Record an object whose pixels the caller labels; returns its label."""
+        label = len(self.objects) + 1
+        self.objects.append(SceneObject(label, kind, colour, size, parent=parent, recipe=recipe))
         return label
 
     def shade(self, stamp: Stamp, pixels: FloatArray) -> None:
         """Paint without an object: halos, highlights, cytoplasm fringes."""
-        window, alpha = self._clip(stamp)
-        cover = alpha[..., np.newaxis]
-        self.image[window] += cover * (pixels - self.image[window])
+        self._cover(stamp, pixels)
+
+    def colour_at(self, centre: tuple[float, float]) -> FloatArray:
+        """The colour painted at a place, or at the border nearest to it, shape (3,)."""
+        row, col = np.clip(np.round(centre).astype(int), 0, self.size - 1)
+        return self.image[row, col].copy()
 
     def free_place(
         self, radius: float, rng: np.random.Generator, *, gap: float = 1.05, tries: int = 20
@@ -129,22 +152,61 @@ class Canvas:
         A `gap` below 1 lets neighbours overlap. The place is reserved.
         """
         low = min(0.8 * radius, self.size / 2)
-        for _ in range(tries):
-            row, col = rng.uniform(low, self.size - low, 2)
-            if all(
-                np.hypot(row - r, col - c) > gap * (radius + other) for r, c, other in self.discs
-            ):
-                self.discs.append((row, col, radius))
-                return row, col
-        return None
+        return self._first_free(rng.uniform(low, self.size - low, (tries, 2)), radius, gap)
 
-    def _clip(self, stamp: Stamp) -> tuple[tuple[slice, slice], FloatArray]:
-        """The window of a stamp that lies on the canvas, and its coverage there."""
+    def place_beside(
+        self, radius: float, rng: np.random.Generator, *, gap: float, tries: int = 10
+    ) -> tuple[float, float] | None:
+        """A centre at which a disc nearly touches one placed before, or None."""
+        if not self.discs:
+            return self.free_place(radius, rng, gap=gap)
+        row, col, other = self.discs[int(rng.integers(len(self.discs)))]
+        angles = rng.uniform(0, 2 * np.pi, tries)
+        reach = (radius + other) * rng.uniform(gap, gap + 0.15, tries)
+        centres = np.c_[row + reach * np.sin(angles), col + reach * np.cos(angles)]
+        inside = ((centres >= 0) & (centres < self.size)).all(axis=1)
+        return self._first_free(centres[inside], radius, 0.999 * gap)
+
+    def reserve(self, centre: npt.ArrayLike, radius: float, *, gap: float = 1.0) -> bool:
+        """Take a place if a disc there touches no disc placed before."""
+        return self._first_free(np.reshape(centre, (1, 2)), radius, gap) is not None
+
+    def cell_at(self, centre: tuple[float, float]) -> int:
+        """Label of the cell a place lies in, 0 where there is none."""
+        row, col = np.clip(np.round(centre).astype(int), 0, self.size - 1)
+        label = int(self.labels[row, col])
+        return label if label and self.objects[label - 1].kind == "cell" else 0
+
+    def _first_free(
+        self, centres: npt.NDArray[np.float64], radius: float, gap: float
+    ) -> tuple[float, float] | None:
+        if self.discs:
+            rows, cols, radii = np.transpose(self.discs)
+            distances = np.hypot(centres[:, :1] - rows, centres[:, 1:] - cols)
+            centres = centres[(distances > gap * (radius + radii)).all(axis=1)]
+        if not len(centres):
+            return None
+        row, col = map(float, centres[0])
+        self.discs.append((row, col, radius))
+        return row, col
+
+    def _cover(self, stamp: Stamp, pixels: FloatArray) -> tuple[tuple[slice, slice], FloatArray]:
+        """Mix pixels in; returns the window of the canvas and the coverage there."""
+        window, inner = self._clip(stamp)
+        alpha = stamp.alpha[inner]
+        if pixels.ndim == 3:
+            pixels = pixels[inner if pixels.shape[:2] == stamp.alpha.shape else window]
+        self.image[window] += alpha[..., np.newaxis] * (pixels - self.image[window])
+        return window, alpha
+
+    def _clip(self, stamp: Stamp) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
+        """Where a stamp lies on the canvas: slices of the canvas and of the stamp."""
         height, width = stamp.alpha.shape
         top, left = max(stamp.top, 0), max(stamp.left, 0)
         bottom = max(min(stamp.top + height, self.size), top)
         right = max(min(stamp.left + width, self.size), left)
-        alpha = stamp.alpha[
-            top - stamp.top : bottom - stamp.top, left - stamp.left : right - stamp.left
-        ]
-        return (slice(top, bottom), slice(left, right)), alpha
+        inner = (
+            slice(top - stamp.top, bottom - stamp.top),
+            slice(left - stamp.left, right - stamp.left),
+        )
+        return (slice(top, bottom), slice(left, right)), inner

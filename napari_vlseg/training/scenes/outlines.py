@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
+from scipy import ndimage as ndi
 
 from napari_vlseg.training.scenes.canvas import FloatArray, Stamp
 
@@ -116,16 +117,23 @@ def stroke(path: Points, widths: npt.ArrayLike, shape: tuple[int, int]) -> Stamp
     inside = np.full(shape, -np.inf)
     half = np.broadcast_to(np.asarray(widths, float) / 2, len(path))
     for start, end, thick in zip(path[:-1], path[1:], half[:-1], strict=True):
-        low = np.floor(np.minimum(start, end) - thick - 2).astype(int)
-        high = np.ceil(np.maximum(start, end) + thick + 3).astype(int)
-        low, high = np.clip(low, 0, shape), np.clip(high, 0, shape)
+        low = np.clip(np.floor(np.minimum(start, end) - thick - 2), 0, shape).astype(int)
+        high = np.clip(np.ceil(np.maximum(start, end) + thick + 3), 0, shape).astype(int)
         if (high <= low).any():
             continue
         window = np.s_[low[0] : high[0], low[1] : high[1]]
-        grid = np.stack(
-            np.meshgrid(*(np.arange(a, b) for a, b in zip(low, high, strict=True)), indexing="ij"),
-            -1,
-        )
-        distance = _distance_to_segment(grid, start, end)
-        inside[window] = np.maximum(inside[window], thick - distance)
+        rows = np.arange(low[0], high[0])[:, np.newaxis] - start[0]
+        cols = np.arange(low[1], high[1]) - start[1]
+        edge = end - start
+        along = rows * edge[0] + cols * edge[1]
+        along = np.clip(along / max(float(edge @ edge), 1e-9), 0, 1)
+        distance = np.hypot(rows - along * edge[0], cols - along * edge[1])
+        np.maximum(inside[window], thick - distance, out=inside[window])
     return Stamp(_coverage(inside), 0, 0)
+
+
+def rim(body: Stamp, width: float) -> Stamp:
+    """The rim of a stamp, `width` pixels wide."""
+    depth = ndi.distance_transform_edt(np.pad(body.alpha >= 0.5, 1))[1:-1, 1:-1]
+    band = np.clip(width + 0.5 - depth, 0, 1) * body.alpha
+    return Stamp(band.astype(np.float32), body.top, body.left)

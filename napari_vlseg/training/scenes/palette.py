@@ -27,7 +27,7 @@ PALETTE = MappingProxyType(
 
 _HUE_JITTER = 0.03
 _LIGHT_JITTER = 0.045
-_CLEARLY_DIFFERENT = 0.28
+_CLEARLY_DIFFERENT = 0.34
 
 
 def jittered_colour(name: str, rng: np.random.Generator) -> FloatArray:

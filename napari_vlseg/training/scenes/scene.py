@@ -86,8 +86,20 @@ def generate_scene(
     rng = np.random.default_rng(seed)
     if style is None:
         style = str(rng.choice(list(STYLE_SHARES), p=list(STYLE_SHARES.values())))
-    canvas = STYLES[style](size, rng)
-    image = photograph(canvas.image, rng)
+    return photographed(STYLES[style](size, rng), rng, style, seed, bit_depth)
+
+
+def photographed(
+    canvas: Canvas, rng: np.random.Generator, style: str, seed: int, bit_depth: int = 8
+) -> Scene:
+    """The scene that a camera makes of a canvas.
+
+    Raises
+    ------
+    ValueError
+        If the bit depth is neither 8 nor 16.
+    """
+    image = photograph(canvas, rng)
     labels, visible = _visible_objects(canvas)
     objects = _with_brightness(image, labels, visible)
     return Scene(quantise(image, bit_depth), labels, tuple(objects), style, seed)

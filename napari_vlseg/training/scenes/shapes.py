@@ -15,7 +15,7 @@ from napari_vlseg.training.scenes.textures import surface
 Centre = tuple[float, float]
 Outline = Callable[[Centre, float, np.random.Generator], Stamp]
 
-_SIZE_RANGES = {"small": (6.0, 10.0), "large": (16.0, 28.0), "": (10.0, 16.0)}
+_SIZE_RANGES = {"small": (8.0, 12.0), "large": (17.0, 30.0), "": (12.5, 16.0)}
 
 
 def draw_radius(size: str, rng: np.random.Generator) -> float:
@@ -41,7 +41,7 @@ def _regular(n_corners: int, scale: float) -> Outline:
 
 
 def _star(centre: Centre, radius: float, rng: np.random.Generator) -> Stamp:
-    radii = radius * np.where(np.arange(10) % 2, 0.5, 1.2)
+    radii = radius * np.where(np.arange(10) % 2, 0.56, 1.35)
     return polygon(_corners(centre, radii, rng.uniform(0, 2 * np.pi)))
 
 
@@ -53,9 +53,9 @@ def _ring(centre: Centre, radius: float, rng: np.random.Generator) -> Stamp:
 
 
 def _cross(centre: Centre, radius: float, rng: np.random.Generator) -> Stamp:
-    arm, half, turn = 1.1 * radius, radius * rng.uniform(0.28, 0.4), rng.uniform(0, np.pi)
+    arm, half, turn = 1.1 * radius, radius * rng.uniform(0.3, 0.42), rng.uniform(0, np.pi)
     quarter = np.array([(half, -arm), (half, -half), (arm, -half)])
-    quarter_turn = np.array([[0, -1], [1, 0]])
+    quarter_turn = np.array([[0, 1], [-1, 0]])
     corners = np.concatenate([quarter @ np.linalg.matrix_power(quarter_turn, n) for n in range(4)])
     rotation = np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
     return polygon(np.asarray(centre) + corners @ rotation)
@@ -71,7 +71,7 @@ def _painter(name: str, outline: Outline) -> ObjectKind:
         centre = canvas.free_place(radius, rng)
         if centre is not None:
             stamp = outline(centre, radius, rng)
-            pixels = surface(jittered_colour(colour, rng), canvas.size, rng)
+            pixels = surface(jittered_colour(colour, rng), stamp.alpha.shape, rng)
             canvas.paint([stamp], pixels, name, colour=colour, size=size)
 
     return ObjectKind(name, draw, "shape", sized=True)
@@ -82,7 +82,7 @@ SHAPES = tuple(
     for name, outline in {
         "circle": _circle,
         "square": _regular(4, 1.15),
-        "triangle": _regular(3, 1.2),
+        "triangle": _regular(3, 1.35),
         "ring": _ring,
         "cross": _cross,
         "star": _star,

@@ -14,9 +14,10 @@ from napari_vlseg.training.scenes.textures import surface
 
 def _draw_spots(canvas: Canvas, rng: np.random.Generator, colour: str, size: str) -> None:
     """A scatter of small dots, recorded as one object."""
+    typical = rng.uniform(1.8, 3)
     density = canvas.size**2 / 144**2
-    centres = rng.uniform(3, canvas.size - 3, (int(rng.integers(12, 40) * density) + 1, 2))
-    stamps = [disc((row, col), rng.uniform(1.4, 3.0)) for row, col in centres]
+    centres = rng.uniform(3, canvas.size - 3, (int(rng.integers(12, 36) * density) + 1, 2))
+    stamps = [disc((row, col), typical * rng.uniform(0.8, 1.2)) for row, col in centres]
     pixels = surface(jittered_colour(colour, rng), canvas.size, rng)
     canvas.paint(stamps, pixels, "spots", colour=colour)
 
@@ -30,11 +31,9 @@ def _draw_bubble(canvas: Canvas, rng: np.random.Generator, colour: str, size: st
     body, core = disc(centre, radius), disc(centre, max(radius - 2, 1))
     margin = (body.alpha.shape[0] - core.alpha.shape[0]) // 2
     rim = body.alpha - np.pad(core.alpha, margin)
-    before = canvas.image.copy()
     pixels = jittered_colour(colour, rng)
-    canvas.paint([body], pixels, "bubble", size=size)
-    canvas.image[...] = before
-    canvas.shade(Stamp(0.22 * body.alpha, body.top, body.left), pixels)
+    tinted = canvas.image + np.float32(0.22) * (pixels - canvas.image)
+    canvas.paint([body], tinted, "bubble", size=size)
     canvas.shade(Stamp(0.8 * rim, body.top, body.left), pixels)
     spot = disc((centre[0] - 0.35 * radius, centre[1] - 0.35 * radius), 0.12 * radius + 0.6)
     canvas.shade(Stamp(0.8 * spot.alpha, spot.top, spot.left), np.ones(3, np.float32))

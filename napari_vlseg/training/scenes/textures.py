@@ -3,27 +3,50 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy import ndimage as ndi
 
 from napari_vlseg.training.scenes.canvas import FloatArray
 from napari_vlseg.training.scenes.palette import PALETTE
 
 
-def noise_field(size: int, grain: float, rng: np.random.Generator) -> FloatArray:
-    """Gaussian noise of unit variance at its nodes, `grain` pixels apart, shape (size, size)."""
+def noise_field(shape: int | tuple[int, int], grain: float, rng: np.random.Generator) -> FloatArray:
+    """Gaussian noise of unit variance at its nodes, `grain` pixels apart.
+
+    A single number as shape means a square.
+    """
+    height, width = (shape, shape) if isinstance(shape, int) else shape
     if grain <= 1:
-        return rng.standard_normal((size, size), np.float32)
-    nodes = max(3, int(np.ceil(size / grain)) + 2)
-    coarse = rng.standard_normal((nodes, nodes), np.float32)
-    fine = ndi.zoom(coarse, size / (nodes - 1), order=1)
-    return fine[:size, :size]
+        return rng.standard_normal((height, width), np.float32)
+    down, across = _interpolation(height, grain), _interpolation(width, grain)
+    nodes = rng.standard_normal((down.shape[1], across.shape[1]), np.float32)
+    return np.asarray(down @ nodes @ across.T, np.float32)
 
 
-def surface(colour: FloatArray, size: int, rng: np.random.Generator) -> FloatArray:
-    """A colour with fine and coarse grain, shape (size, size, 3)."""
-    grain = noise_field(size, 1, rng) * rng.uniform(0, 0.028)
-    grain = grain + noise_field(size, 6, rng) * rng.uniform(0, 0.036)
+def _interpolation(length: int, grain: float) -> FloatArray:
+    """Weights of linear interpolation, shape (length, nodes)."""
+    position = np.arange(length) / grain
+    left = position.astype(int)
+    weights = np.zeros((length, int(left[-1]) + 2), np.float32)
+    rows = np.arange(length)
+    weights[rows, left + 1] = position - left
+    weights[rows, left] = 1 - (position - left)
+    return weights
+
+
+def surface(
+    colour: FloatArray, shape: int | tuple[int, int], rng: np.random.Generator
+) -> FloatArray:
+    """A colour with fine and coarse grain, shape (H, W, 3)."""
+    grain = noise_field(shape, 1, rng) * np.float32(rng.uniform(0, 0.025))
+    grain += noise_field(shape, 6, rng) * np.float32(rng.uniform(0, 0.036))
     return np.asarray(colour + grain[..., np.newaxis], np.float32)
+
+
+def chromatin(
+    colour: FloatArray, shape: int | tuple[int, int], rng: np.random.Generator
+) -> FloatArray:
+    """A colour modulated by clumps of chromatin, shape (H, W, 3)."""
+    clumps = 1 + noise_field(shape, rng.uniform(2, 5), rng) * rng.uniform(0.03, 0.18)
+    return np.asarray(colour * clumps[..., np.newaxis], np.float32)
 
 
 def ramp(size: int, rng: np.random.Generator) -> FloatArray:

@@ -10,7 +10,7 @@ from napari_vlseg.training.scenes.palette import jittered_colour
 from napari_vlseg.training.scenes.registry import ObjectKind
 from napari_vlseg.training.scenes.textures import surface
 
-_STEP = 3.0
+_STEP = 4.0
 
 
 def _walk(start: Points, headings: Points) -> Points:
@@ -63,17 +63,17 @@ def _branches(trunk: Points, rng: np.random.Generator) -> list[Points]:
 
 def _draw_fibre(canvas: Canvas, rng: np.random.Generator, colour: str, size: str) -> None:
     path = curved_path(canvas.size, rng)
-    _paint(canvas, [path], [rng.uniform(1.8, 4.5)], "fibre", colour, rng)
+    _paint(canvas, [path], [rng.triangular(2.5, 4, 6)], "fibre", colour, rng)
 
 
 def _draw_scratch(canvas: Canvas, rng: np.random.Generator, colour: str, size: str) -> None:
     path = _straight_path(canvas.size, rng)
-    _paint(canvas, [path], [rng.uniform(1.3, 3)], "scratch", colour, rng)
+    _paint(canvas, [path], [rng.triangular(2.5, 3.5, 5.5)], "scratch", colour, rng)
 
 
 def _draw_crack(canvas: Canvas, rng: np.random.Generator, colour: str, size: str) -> None:
     trunk = _jagged_path(canvas.size, rng)
-    width, branches = rng.uniform(1.5, 3.2), _branches(trunk, rng)
+    width, branches = rng.triangular(2.5, 3.5, 5), _branches(trunk, rng)
     widths = [width] + [0.7 * width] * len(branches)
     _paint(canvas, [trunk, *branches], widths, "crack", colour, rng)
 
