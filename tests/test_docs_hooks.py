@@ -130,6 +130,19 @@ def test_numbers_come_from_the_report(hooks):
     assert fill("{% raw %} {x} {{ not ours }}") == "{% raw %} {x} {{ not ours }}"
 
 
+def test_a_table_has_the_columns_that_all_rows_have(hooks, monkeypatch):
+    facts = hooks("facts")
+    row = {"n": 7, "mean": 0.81234, "above_half": 0.5, "by_kind": {"fluorescence": 0.9}}
+    report = {"nuclei": {"scores": {"1 click": row, "box": row | {"dice": 0.9}}}}
+    monkeypatch.setattr(facts, "_report", lambda model: report)
+    assert facts.fill("{{ scores sam-mini: nuclei/scores }}").splitlines() == [
+        "| prompt | asked | mean IoU | share above IoU 0.5 |",
+        "|---|---|---|---|",
+        "| 1 click | 7 | 0.812 | 0.500 |",
+        "| box | 7 | 0.812 | 0.500 |",
+    ]
+
+
 def test_parts_about_absent_models_are_left_out(hooks):
     text = "a\n<!-- with {0} -->\nb {{{{ about {0}: name }}}}\n<!-- end -->\nc\n"
     facts = hooks("facts")

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, ClassVar, Literal, Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 import numpy as np
 from PIL import ImageDraw
 
 import napari_vlseg
 from napari_vlseg.images import extract_plane
+from napari_vlseg.proposals import PostProcess
 from napari_vlseg.workflow.api import default_view
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ Box = tuple[int, int, int, int]
 
 _COLOUR = "#ff4dd2"
 _ARM = 5
+_DEFAULTS = PostProcess()
 
 
 class Asking(Protocol):
@@ -53,18 +55,22 @@ class ByWords:
 
     phrase: str
     scale: float | None = None
-    mode: Literal["instances", "semantic"] = "instances"
+    settings: PostProcess = _DEFAULTS
     model: ClassVar[str] = "vlseg-mini"
 
     def find(self, image: np.ndarray) -> np.ndarray:
         """Labels (H, W) of an image."""
         return napari_vlseg.segment(
-            image, self.phrase, model=_vlseg_mini(), working_scale=self.scale, mode=self.mode
+            image,
+            self.phrase,
+            model=_vlseg_mini(),
+            working_scale=self.scale,
+            postprocess=self.settings,
         ).labels
 
     def describe(self) -> str:
         """The phrase and what is special about the settings."""
-        return f"vlseg-mini, the words “{self.phrase}”{_at(self.scale)}"
+        return f"vlseg-mini, the words “{self.phrase}”{_with(self.scale, self.settings)}"
 
     def draw(self, pen: ImageDraw.ImageDraw, zoom: int) -> None:
         """Words have no place in the picture."""
@@ -76,13 +82,18 @@ class ByExample:
 
     box: Box
     scale: float | None = None
+    settings: PostProcess = _DEFAULTS
     model: ClassVar[str] = "vlseg-mini"
 
     def find(self, image: np.ndarray) -> np.ndarray:
         """Labels (H, W) of an image."""
         references = {"object": [(image, self.box)]}
         return napari_vlseg.segment(
-            image, references=references, model=_vlseg_mini(), working_scale=self.scale
+            image,
+            references=references,
+            model=_vlseg_mini(),
+            working_scale=self.scale,
+            postprocess=self.settings,
         ).labels
 
     def describe(self) -> str:
@@ -90,7 +101,7 @@ class ByExample:
         row0, col0, row1, col1 = self.box
         return (
             f"vlseg-mini, one reference and no words: the pink box, rows {row0} to {row1 - 1} "
-            f"and columns {col0} to {col1 - 1}{_at(self.scale)}"
+            f"and columns {col0} to {col1 - 1}{_with(self.scale, self.settings)}"
         )
 
     def draw(self, pen: ImageDraw.ImageDraw, zoom: int) -> None:
@@ -166,8 +177,12 @@ def _sam_mini() -> PromptableSegmenter:
     return napari_vlseg.load_model("sam-mini", device="cpu")
 
 
-def _at(scale: float | None) -> str:
-    return "" if scale is None else f", working scale {scale:g}"
+def _with(scale: float | None, settings: PostProcess) -> str:
+    """What is not left at its default, in words."""
+    said = "" if scale is None else f"; working scale {scale:g}"
+    if settings.min_size != _DEFAULTS.min_size:
+        said += f"; objects below {settings.min_size} pixels dropped"
+    return said
 
 
 @lru_cache(maxsize=1)

@@ -10,8 +10,21 @@ from dataclasses import dataclass
 
 from asking import Asking, ByBoxes, ByClicks, ByExample, ByWords
 from marks import Marks, Nothing, Objects, Points
-from pictures import BRICK, CAT, CELL, COFFEE, COINS, GALAXIES, GRAVEL, LESIONS, RETINA, TISSUE
-from pictures import Picture as Picture
+from pictures import (
+    BRICK,
+    CAT,
+    CELL,
+    COFFEE,
+    COINS,
+    GALAXIES,
+    GRAVEL,
+    LESIONS,
+    RETINA,
+    TISSUE,
+    Picture,
+)
+
+from napari_vlseg.proposals import PostProcess
 
 
 @dataclass(frozen=True)
@@ -127,7 +140,7 @@ ENTRIES = (
         "cell",
         "One cell in phase contrast",
         CELL.part(0, 0, 660, 550, step=2),
-        ByWords("cell", scale=2),
+        ByWords("cell", scale=2, settings=PostProcess(min_size=500)),
         Objects(((188, 216, 31, 31),)),
         "The cell is far larger than the objects of the training: the picture was halved, and the "
         "model reads it at half of that. The dark halo and the fringes hold nothing.",
@@ -136,7 +149,7 @@ ENTRIES = (
         "coins-reference",
         "Coins, by one example",
         COINS,
-        ByExample((16, 307, 73, 364)),
+        ByExample((16, 307, 73, 364), settings=PostProcess(min_size=300)),
         _COINS,
         "No coin was in the training. They are round and bright but full of relief, the light "
         "falls off to the right, and the largest are half as wide as the model's window.",
@@ -162,7 +175,7 @@ ENTRIES = (
         "vessels",
         "Vessels of a retina",
         RETINA.part(300, 200, 1100, 1000, step=2),
-        ByWords("blood vessels", mode="semantic"),
+        ByWords("blood vessels", settings=PostProcess(mode="semantic")),
         _VESSELS,
         "Every vessel of the training was painted by the package. Here the contrast is low, "
         "red on red, and the dark spot in the middle (the fovea) is no vessel. One point in "

@@ -2,7 +2,7 @@
 
 In Markdown, ``{{ report MODEL: path/to/value }}`` is a value of the model's ``report.json`` with
 three decimals (or as ``| FORMAT`` says), ``{{ scores MODEL: path }}`` a table of what lies there
-with IoU and Dice, and ``{{ about MODEL: field }}`` a field of its specification. What stands
+with its overlaps, and ``{{ about MODEL: field }}`` a field of its specification. What stands
 between ``<!-- with MODEL -->`` and ``<!-- end -->`` is shown where that model is bundled.
 """
 
@@ -18,6 +18,12 @@ from napari_vlseg.models import registry
 from napari_vlseg.models.spec import bundled_folder
 
 _CALL = re.compile(r"\{\{ (\w+) ([\w-]+): ([^|}]+?)(?: \| ([^}]+))? \}\}")
+_HEADINGS = {
+    "iou": "IoU",
+    "dice": "Dice",
+    "mean": "mean IoU",
+    "above_half": "share above IoU 0.5",
+}
 _PART = re.compile(r"<!-- with ([\w-]+) -->\n(.*?)<!-- end -->\n", re.DOTALL)
 
 
@@ -57,9 +63,15 @@ def _shown(value: Any, form: str | None) -> str:
 
 
 def _table(rows: Mapping[str, Any]) -> str:
-    lines = ["| prompt | asked | IoU | Dice |", "|---|---|---|---|"]
+    """One line per prompt, with the columns that all of them have."""
+    columns = [key for key in _HEADINGS if all(key in row for row in rows.values())]
+    lines = [
+        " | ".join(("| prompt", "asked", *(_HEADINGS[key] for key in columns))) + " |",
+        "|---" * (2 + len(columns)) + "|",
+    ]
     for name, row in rows.items():
-        lines.append(f"| {name} | {row['n']} | {row['iou']:.3f} | {row['dice']:.3f} |")
+        numbers = " | ".join(f"{row[key]:.3f}" for key in columns)
+        lines.append(f"| {name} | {row['n']} | {numbers} |")
     return "\n".join(lines)
 
 
