@@ -17,13 +17,16 @@ from rich.console import Console
 
 from napari_vlseg.errors import ModelError, VlsegError
 from napari_vlseg.events import Work, run
+from napari_vlseg.models import registry
 from napari_vlseg.models.weights import DEFAULTS_FILE
 from napari_vlseg.training.card import model_card
-from napari_vlseg.training.dsb2018 import read_index, split_by_group
+from napari_vlseg.training.dsb2018 import load_images, read_index, split_by_group
 from napari_vlseg.training.evaluate import choose_threshold, evaluate, print_report
+from napari_vlseg.training.pictures import save_sheet, worst_cases
 from napari_vlseg.training.pretrain import LOG_NAME, MODEL_FOLDER, SETTINGS_NAME
 
 SPLIT_NAME, REPORT_NAME, CARD_NAME = "split.json", "report.json", "README.md"
+PICTURES_NAME = "cases.webp"
 WORKING_SCALE = 1.0
 _WEIGHTS = "model.safetensors"
 
@@ -78,7 +81,11 @@ def bundle(
     report = yield from evaluate(str(target), data, scenes)
     report["model"] = target.name
     _write_json(target / REPORT_NAME, report)
+    images = load_images(data, validation)
+    sheet = yield from worst_cases(registry.load(str(target)), images)
+    save_sheet(sheet, target / PICTURES_NAME)
     facts = {
+        "pictures": PICTURES_NAME,
         "n_train": len(train),
         "n_validation": len(validation),
         "threshold": threshold,
