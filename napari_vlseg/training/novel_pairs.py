@@ -8,9 +8,9 @@ from functools import partial
 from multiprocessing import get_context
 from typing import TypeAlias
 
-from napari_vlseg.training import scenes
+from napari_vlseg.training.scenes import Scene, generate_novel_pair
 
-ScenePair: TypeAlias = tuple[scenes.Scene, scenes.Scene]
+ScenePair: TypeAlias = tuple[Scene, Scene]
 
 _CHUNK = 25
 
@@ -31,7 +31,7 @@ def generate_novel_pairs(
     held_out : bool
         Draw from the outlines, textures and stainings that training never sees.
     """
-    make = partial(scenes.generate_novel_pair, size=size, held_out=held_out)
+    make = partial(generate_novel_pair, size=size, held_out=held_out)
     seeds = range(first_seed, first_seed + count)
     workers = workers or os.cpu_count() or 1
     if workers == 1 or count <= _CHUNK:
