@@ -40,6 +40,7 @@ __all__ = [
     "discover",
     "load",
     "load_steps",
+    "require_dense",
     "specs",
 ]
 
@@ -160,6 +161,22 @@ def load_steps(
     if spec is None:
         return (yield from _load_folder(str(name_or_path), tuple(by_name), request))
     return (yield from (spec.loader or _load_builtin)(spec, request))
+
+
+def require_dense(model: AnyModel) -> DenseSegmenter:
+    """The model itself, if it takes text and references.
+
+    Raises
+    ------
+    ModelError
+        If it takes clicks and boxes only.
+    """
+    if not isinstance(model, DenseSegmenter):
+        raise ModelError(
+            f"The model “{model.info.name}” takes clicks and boxes, not text or references: "
+            f"choose {', '.join(spec.name for spec in specs())}."
+        )
+    return model
 
 
 def _load_builtin(spec: ModelSpec, request: LoadRequest) -> Work[AnyModel]:

@@ -71,6 +71,7 @@ def evaluate(
         "model": model,
         "weights_sha256": segmenter.info.weights_sha256,
         "n_images": len(images),
+        "per_image": per_image,
     }
     report["nuclei"] = yield from evaluate_objects(segmenter, images, per_image)
     if scenes:

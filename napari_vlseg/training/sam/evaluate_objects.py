@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from napari_vlseg.events import Progress, Work
 from napari_vlseg.models.base import PromptableEmbedding, PromptableSegmenter
@@ -54,7 +55,7 @@ def evaluate_objects(
     dict
         ``scores``: prompt → summary; ``clicks_to_0.85`` and ``reached_0.85``: mean number of
         clicks (20 where it was never reached) and share of objects; ``seconds_per_click`` and
-        ``seconds_per_encoding``: medians.
+        ``seconds_per_encoding``: medians, with ``threads`` threads.
     """
     tally = _Tally()
     for number, image in enumerate(images, 1):
@@ -149,6 +150,7 @@ class _Tally:
             f"reached_{WANTED_IOU}": round(float(np.mean(self._reached)), 3),
             "seconds_per_click": round(float(np.median(self._click_seconds)), 4),
             "seconds_per_encoding": round(float(np.median(self._encode_seconds)), 4),
+            "threads": torch.get_num_threads(),
         }
 
 
