@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import ndimage as ndi
 
 from napari_vlseg.training.scenes import KINDS, PALETTE, STYLES, generate_scene
 from napari_vlseg.training.scenes.canvas import Canvas, Stamp
 from napari_vlseg.training.scenes.outlines import disc, polygon, stroke
 from napari_vlseg.training.scenes.registry import KindRegistry
+from napari_vlseg.training.scenes.shapes import draw_radius
 
 
 @pytest.mark.parametrize("style", STYLES)
@@ -17,6 +19,59 @@ def test_the_same_seed_gives_the_same_scene(style: str) -> None:
     np.testing.assert_array_equal(first.image, second.image)
     np.testing.assert_array_equal(first.labels, second.labels)
     assert first.objects == second.objects
+
+
+@pytest.mark.parametrize("kind", KINDS.names)
+def test_every_kind_is_drawn_where_its_label_is(kind: str) -> None:
+    canvas = Canvas.on(np.full((144, 144, 3), 0.8, np.float32))
+    rng = np.random.default_rng(3)
+    while not any(thing.kind == kind for thing in canvas.objects):
+        KINDS[kind].draw(canvas, rng, "blue", "large" if KINDS[kind].sized else "")
+    drawn = [thing.label for thing in canvas.objects if thing.kind == kind]
+    pixels = canvas.image[np.isin(canvas.labels, drawn)]
+    assert len(pixels) >= 40
+    assert np.abs(pixels - 0.8).max(axis=-1).mean() > 0.1
+    assert np.abs(canvas.image - 0.8).max(axis=-1)[canvas.labels == 0].mean() < 0.02
+
+
+def test_every_kind_comes_up_in_scenes() -> None:
+    kinds = {thing.kind for seed in range(150) for thing in generate_scene(seed, size=96).objects}
+    assert kinds == set(KINDS.names)
+
+
+def test_a_cross_is_made_of_bars() -> None:
+    canvas = Canvas.on(np.zeros((144, 144, 3), np.float32))
+    KINDS["cross"].draw(canvas, np.random.default_rng(0), "white", "large")
+    mask = canvas.labels > 0
+    filled = mask.sum() / np.prod(np.ptp(np.argwhere(mask), axis=0) + 1)
+    assert 0.3 < filled < 0.65
+    depth = ndi.distance_transform_edt(mask)
+    assert mask[tuple(np.round(np.argwhere(mask).mean(axis=0)).astype(int))]
+    assert depth.max() > 5
+    assert ndi.binary_fill_holes(mask).sum() == mask.sum()
+
+
+def test_small_and_large_shapes_leave_a_gap() -> None:
+    rng = np.random.default_rng(0)
+    small, large = ([draw_radius(size, rng) for _ in range(50)] for size in ("small", "large"))
+    assert max(small) + 4 < min(large)
+
+
+def test_membranes_are_apart_from_the_cells_of_a_sheet() -> None:
+    scene = generate_scene(2, style="epithelium")
+    cells, walls = (
+        scene.mask_of([thing.label for thing in scene.objects if thing.kind == kind])
+        for kind in ("cell", "membranes")
+    )
+    assert cells.sum() > walls.sum() > 500
+    assert not (cells & walls).any()
+
+
+def test_brown_and_blue_nuclei_share_a_section() -> None:
+    colours = {
+        thing.colour for seed in range(4) for thing in generate_scene(seed, style="dab").objects
+    }
+    assert colours == {"brown", "blue"}
 
 
 def test_another_seed_gives_another_scene() -> None:
@@ -29,6 +84,7 @@ def test_records_and_labels_name_the_same_objects(seed: int) -> None:
     assert {thing.label for thing in scene.objects} == set(np.unique(scene.labels)) - {0}
     for thing in scene.objects:
         assert thing.kind in KINDS.names
+        assert not thing.recipe
         assert thing.colour in ("", *PALETTE)
         assert scene.mask_of([thing.label]).sum() >= 12
 

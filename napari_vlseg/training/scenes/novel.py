@@ -23,9 +23,10 @@ from napari_vlseg.training.scenes.textures import background, base_colour, chrom
 
 NOVEL = "novel"
 _DISTINCT = 0.3
+_OTHER_SIZE = 1.5
 _DISTRACTORS = ("triangle", "star", "cross", "ring", "fibre", "scratch", "crack")
 _PLAIN_FILLS = frozenset({"plain", "grain"})
-_STAINED_OUTLINES = ("nucleus", "rod", "body")
+_STAINED = (("nucleus", "chromatin"), ("rod", "plain"), ("body", "cored"))
 
 
 @dataclass(frozen=True)
@@ -113,8 +114,20 @@ def draw_recipes(count: int, rng: np.random.Generator, *, held_out: bool = False
     recipes = [_random_recipe(rng, held_out)]
     while len(recipes) < count:
         fresh = _random_recipe(rng, held_out)
-        recipes.append(_one_change(recipes[0], fresh, rng) if rng.random() < 0.5 else fresh)
+        if rng.random() < 0.5:
+            fresh = _one_change(recipes[0], fresh, rng)
+        if not any(_look_alike(fresh, recipe) for recipe in recipes):
+            recipes.append(fresh)
     return recipes
+
+
+def _look_alike(one: Recipe, other: Recipe) -> bool:
+    """Whether a person would not tell objects of two recipes apart."""
+    fills = {one.fill, other.fill}
+    same_fill = len(fills) == 1 or fills <= _PLAIN_FILLS
+    same_size = max(one.radius, other.radius) < _OTHER_SIZE * min(one.radius, other.radius)
+    same_ink = np.abs(np.subtract(one.ink, other.ink)).max() < _DISTINCT
+    return bool(one.outline == other.outline and same_fill and same_size and same_ink)
 
 
 def _random_recipe(rng: np.random.Generator, held_out: bool) -> Recipe:
@@ -168,12 +181,7 @@ def _stained_recipes(
     count: int, name: str, staining: Staining, rng: np.random.Generator
 ) -> list[Recipe]:
     """Things like nuclei, rods and whole cells in the two dyes of a staining."""
-    options = [
-        (outline, fill, ink)
-        for outline in _STAINED_OUTLINES
-        for fill in (("cored",) if outline == "body" else ("chromatin", "plain"))
-        for ink in (0, 1)
-    ]
+    options = [(*look, ink) for look in _STAINED for ink in (0, 1)]
     chosen = rng.choice(len(options), count, replace=False)
     recipes = []
     for number in chosen:
