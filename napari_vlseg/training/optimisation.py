@@ -11,11 +11,11 @@ from torch import nn
 
 @dataclass(frozen=True)
 class Schedule:
-    """Warm-up, a plateau, then a linear descent, over a fixed number of steps."""
+    """Warm-up, at choice a plateau, then a linear descent, over a fixed number of steps."""
 
     steps: int
     warm_up: int = 200
-    plateau_share: float = 0.3
+    plateau_share: float = 0.0
     floor: float = 0.02
     peak: float = 1.0
 
@@ -38,9 +38,10 @@ class Optimisers:
         extra: nn.Module,
         schedule: Schedule,
         *,
-        muon_rate: float = 0.01,
-        adam_rate: float = 1e-3,
+        muon_rate: float = 0.006,
+        adam_rate: float = 8e-4,
         weight_decay: float = 0.02,
+        muon_weight_decay: float = 0.1,
     ) -> None:
         matrices, others = _by_role(model)
         others += list(extra.parameters())
@@ -55,7 +56,7 @@ class Optimisers:
                 matrices,
                 lr=muon_rate,
                 momentum=0.95,
-                weight_decay=weight_decay,
+                weight_decay=muon_weight_decay,
                 ns_steps=4,
                 adjust_lr_fn="original",
             ),

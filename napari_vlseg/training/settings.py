@@ -49,7 +49,7 @@ class PretrainSettings:
         Steps between log lines and between checkpoints.
     """
 
-    steps: int = 5000
+    steps: int = 4400
     seed: int = 0
     n_scenes: int = 5000
     n_pairs: int = 1500

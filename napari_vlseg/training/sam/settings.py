@@ -95,4 +95,4 @@ class SamSettings:
     @property
     def schedule(self) -> Schedule:
         """Learning-rate schedule over the steps."""
-        return Schedule(self.steps, peak=self.rate)
+        return Schedule(self.steps, plateau_share=0.3, peak=self.rate)

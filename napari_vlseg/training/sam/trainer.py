@@ -36,7 +36,14 @@ class SamTrainer:
         self.model = model.to(self.device)
         self.average = copy.deepcopy(self.model).eval().requires_grad_(False)
         self.model.train()
-        self.optimisers = Optimisers(self.model, nn.Module(), settings.schedule)
+        self.optimisers = Optimisers(
+            self.model,
+            nn.Module(),
+            settings.schedule,
+            muon_rate=0.01,
+            adam_rate=1e-3,
+            muon_weight_decay=0.02,
+        )
         self._mean = torch.tensor(PIXEL_MEAN, device=self.device).view(1, 3, 1, 1)
         self._std = torch.tensor(PIXEL_STD, device=self.device).view(1, 3, 1, 1)
 
