@@ -118,7 +118,7 @@ def test_different_phrases_give_different_masks_from_the_start() -> None:
 
 
 def test_the_schedule_rises_stays_and_falls() -> None:
-    schedule = Schedule(1000, warm_up=100)
+    schedule = Schedule(1000, warm_up=100, plateau_share=0.3)
     assert schedule(0) < 0.02
     assert schedule(99) == schedule(299) == pytest.approx(1)
     assert schedule(650) == pytest.approx(0.51, abs=0.01)
