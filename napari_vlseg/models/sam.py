@@ -32,8 +32,11 @@ from napari_vlseg.models.preprocessing import check_plane
 from napari_vlseg.models.sam_cache import EncodedPlane
 from napari_vlseg.models.sam_choice import (
     COVERAGE,
+    CREDIBLE,
     Candidate,
     best_first,
+    credibility,
+    different_first,
     first_windows,
     later_window,
 )
@@ -228,14 +231,30 @@ class SamSegmenter:
         three: bool,
     ) -> Work[list[Candidate]]:
         """Candidates of one object, the best first."""
+        lattice = content.lattice
+        if not lattice.zoom:
+            previous = None if mask is None else moved(mask, lattice.whole)
+            found = yield from self._answer(
+                content, [(prompt, lattice.whole, previous)], three=three
+            )
+            return best_first(found, lattice)
         if mask is not None:
-            window = later_window(content.lattice, prompt, mask)
-            asked = [(prompt, window, moved(mask, window))]
+            window = later_window(lattice, prompt, mask)
+            tiers = [[(prompt, window, moved(mask, window))]]
         else:
-            windows = first_windows(content.lattice, prompt, self.input_size)
-            asked = [(prompt, window, None) for window in windows]
-        found = yield from self._answer(content, asked, three=three)
-        return best_first(found, content.lattice, 3 if three else 1)
+            rounds = first_windows(lattice, prompt, self.input_size)
+            tiers = [[(prompt, window, None) for window in windows] for windows in rounds]
+        found = []
+        for questions in tiers:
+            found += yield from self._answer(content, questions, three=False)
+            best = best_first(found, lattice)[0]
+            if credibility(best, lattice) >= CREDIBLE:
+                break
+        if not three:
+            return [best]
+        (again,) = [q for tier in tiers for q in tier if _place(q[1]) == best.logits.window]
+        others = yield from self._answer(content, [again], three=True)
+        return different_first([best, *best_first(others, lattice)], 3)
 
     def _answer(
         self,
@@ -328,11 +347,14 @@ def _by_box(prompts: Sequence[ObjectPrompt], content: EncodedPlane) -> list[_Que
 
 
 def _candidates(logits: np.ndarray, scores: np.ndarray, window: Window) -> list[Candidate]:
-    place = (window.top, window.left, window.side)
     return [
-        Candidate(MaskLogits(values, place), float(score))
+        Candidate(MaskLogits(values, _place(window)), float(score))
         for values, score in zip(logits, scores, strict=True)
     ]
+
+
+def _place(window: Window) -> tuple[int, int, int]:
+    return window.top, window.left, window.side
 
 
 def _windows_ahead(lattice: WindowLattice) -> list[Window]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,15 +11,19 @@ from napari_vlseg.models.sam_masks import is_cut, positive_box
 from napari_vlseg.models.sam_prompts import ObjectPrompt
 from napari_vlseg.models.sam_windows import Box, Window, WindowLattice
 
-COVERAGE = 0.5
+COVERAGE = 0.65
 """Share of a window's side that an object of known size is given."""
 
-_FIRST_SIDES = 2
+CREDIBLE = 0.5
+"""Credibility from which coarser windows are not asked."""
+
+# Chosen on training images, as the three numbers above and below them.
+_FINE_SIDE = 1.5
 _CUT_PENALTY = 0.3
-_FAR_SIZE_PENALTY = 0.15
-_USUAL_COVERAGE = (0.2, 0.8)
+_SMALLNESS_PENALTY = 0.03
+_NOTHING = -10.0
+_CUT_COVERAGE = 0.35
 _SAME_OBJECT = 0.8
-_LARGEST_FOR_CLICKS = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,74 +41,69 @@ class Candidate:
     score: float
 
 
-def first_windows(lattice: WindowLattice, prompt: ObjectPrompt, input_size: int) -> list[Window]:
-    """Windows for an object that nothing but its prompt is known of.
+def first_windows(
+    lattice: WindowLattice, prompt: ObjectPrompt, input_size: int
+) -> list[list[Window]]:
+    """Windows for an object that nothing but its prompt is known of, in order of trial.
 
-    A box tells the size; clicks are shown at several scales, a factor of 2 apart.
+    A box tells the size. Clicks do not: they are shown at every scale at which the model
+    sees detail, and at coarser ones if none of these shows a whole object.
     """
     extent = prompt.extent()
     if prompt.box is not None:
-        return [lattice.for_object(extent, COVERAGE)]
-    sides = lattice.sides()
-    shown = [
-        side for side in sides[::-1][::_FIRST_SIDES] if side <= _LARGEST_FOR_CLICKS * input_size
+        return [[lattice.for_object(extent, COVERAGE)]]
+    holding = [
+        window
+        for window in (lattice.around(extent, side) for side in lattice.sides())
+        if all(window.holds((row, col, row, col)) for row, col in prompt.points)
     ]
-    windows = [lattice.around(extent, side) for side in shown or sides[-1:]]
-    holding = [w for w in windows if all(w.holds((r, c, r, c)) for r, c in prompt.points)]
-    return holding or [lattice.whole]
+    fine = [window for window in holding if window.side <= _FINE_SIDE * input_size]
+    coarse = [window for window in holding if window not in fine]
+    return [windows for windows in (fine, coarse) if windows] or [[lattice.whole]]
 
 
 def later_window(lattice: WindowLattice, prompt: ObjectPrompt, mask: MaskLogits) -> Window:
-    """The window in which to correct a mask: its own, as long as that shows enough."""
+    """The window in which to correct a mask: the object large, a cut one with more around it."""
     found = positive_box(mask)
     extent = found if found is not None else prompt.extent()
     for row, col in prompt.points[prompt.labels == 1]:
         extent = _joined(extent, (float(row), float(col), float(row), float(col)))
-    window = Window(*mask.window)
-    cut = is_cut(mask, lattice.shape)
-    share = max(extent[2] - extent[0], extent[3] - extent[1]) / window.side
-    if not cut and window.holds(extent) and share >= _USUAL_COVERAGE[0]:
-        return window
-    return lattice.for_object(extent, COVERAGE / 2 if cut else COVERAGE)
+    return lattice.for_object(extent, _CUT_COVERAGE if is_cut(mask, lattice.shape) else COVERAGE)
 
 
-def best_first(
-    candidates: Sequence[Candidate], lattice: WindowLattice, count: int
-) -> list[Candidate]:
-    """The most credible candidates that differ, the best first.
+def credibility(candidate: Candidate, lattice: WindowLattice) -> float:
+    """How far to believe a candidate: its score, less where the window shows it badly.
 
-    A mask that its window cuts off, or that is very small or large in it, is believed less:
-    another window shows the object better. Where too few differ, others follow.
-
-    Parameters
-    ----------
-    candidates : sequence of Candidate
-    lattice : WindowLattice
-    count : int
-        How many to return, at most.
+    A mask that its window cuts off may be a part; one that is small in its window is drawn
+    coarsely, and a closer window may draw it better.
     """
-    order = sorted(candidates, key=lambda c: _credibility(c, lattice), reverse=True)
-    chosen: list[Candidate] = []
-    others: list[Candidate] = []
-    for candidate in order:
-        is_new = all(_box_iou(candidate, earlier) < _SAME_OBJECT for earlier in chosen)
-        (chosen if is_new else others).append(candidate)
-    best = (*chosen, *others)[:count]
-    return sorted(best, key=order.index)
-
-
-def _credibility(candidate: Candidate, lattice: WindowLattice) -> float:
     box = positive_box(candidate.logits)
     if box is None:
-        return -1.0
-    if not lattice.zoom:
-        return candidate.score
+        return _NOTHING
     share = max(box[2] - box[0], box[3] - box[1]) / candidate.logits.window[2]
-    low, high = _USUAL_COVERAGE
-    penalty = 0.0 if low <= share <= high else _FAR_SIZE_PENALTY
+    penalty = _SMALLNESS_PENALTY * max(0.0, math.log(COVERAGE / share))
     if is_cut(candidate.logits, lattice.shape):
         penalty += _CUT_PENALTY
     return candidate.score - penalty
+
+
+def best_first(candidates: Sequence[Candidate], lattice: WindowLattice) -> list[Candidate]:
+    """Candidates by credibility; by score alone where the model sees the whole plane."""
+
+    def belief(candidate: Candidate) -> float:
+        return credibility(candidate, lattice) if lattice.zoom else candidate.score
+
+    return sorted(candidates, key=belief, reverse=True)
+
+
+def different_first(candidates: Sequence[Candidate], count: int) -> list[Candidate]:
+    """The first candidate, then those that differ from all before, then the others."""
+    chosen: list[Candidate] = []
+    others: list[Candidate] = []
+    for candidate in candidates:
+        is_new = all(_box_iou(candidate, earlier) < _SAME_OBJECT for earlier in chosen)
+        (chosen if is_new else others).append(candidate)
+    return [*chosen, *others][:count]
 
 
 def _joined(a: Box, b: Box) -> Box:

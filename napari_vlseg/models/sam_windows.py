@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 _SCALE_STEP = math.sqrt(2)
-_SMALLEST_SIDE = 12
+_SMALLEST_SIDE = 16
 _STEPS_PER_SIDE = 4
 
 Box = tuple[float, float, float, float]

@@ -39,7 +39,7 @@ def segmenter(
     request: pytest.FixtureRequest, zooming_folder: Path, whole_folder: Path
 ) -> SamSegmenter:
     folder = zooming_folder if request.param == "zoom" else whole_folder
-    return load_sam(folder, "tiny", device="cpu")
+    return load_sam(folder, "tiny", device="cpu", precision="float32")
 
 
 @pytest.fixture
@@ -162,7 +162,7 @@ def test_a_box_comes_back_as_it_was_drawn(
 def test_a_zooming_model_is_shown_small_objects_large(
     zooming_folder: Path, plane: np.ndarray
 ) -> None:
-    model = load_sam(zooming_folder, "tiny", device="cpu")
+    model = load_sam(zooming_folder, "tiny", device="cpu", precision="float32")
     embedding = model.encode(plane)
     small, large = model.predict(embedding, boxes=[(30, 30, 38, 38), (5, 5, 60, 60)])
     assert 12 <= small.logits.window[2] <= 24
@@ -196,7 +196,7 @@ def test_a_mask_that_is_given_back_counts(segmenter: SamSegmenter, plane: np.nda
 
 
 def test_whole_images_are_answered_as_transformers_does(whole_folder: Path) -> None:
-    model = load_sam(whole_folder, "tiny", device="cpu")
+    model = load_sam(whole_folder, "tiny", device="cpu", precision="float32")
     network = model._network
     plane = np.random.default_rng(1).random((32, 32, 3), np.float32)
     with torch.no_grad():
@@ -223,7 +223,7 @@ def test_whole_images_are_answered_as_transformers_does(whole_folder: Path) -> N
 
 
 def test_encoding_and_predicting_report_progress(zooming_folder: Path, plane: np.ndarray) -> None:
-    model = load_sam(zooming_folder, "tiny", device="cpu")
+    model = load_sam(zooming_folder, "tiny", device="cpu", precision="float32")
     events = list(model.encode_steps(plane))
     assert events
     assert all(isinstance(event, Progress) for event in events)
@@ -234,7 +234,7 @@ def test_encoding_and_predicting_report_progress(zooming_folder: Path, plane: np
 def test_windows_are_encoded_once(
     zooming_folder: Path, plane: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    model = load_sam(zooming_folder, "tiny", device="cpu")
+    model = load_sam(zooming_folder, "tiny", device="cpu", precision="float32")
     embedding = model.encode(plane)
     model.predict(embedding, points=[(30, 100)])
     monkeypatch.setattr(model._network, "encode", lambda *_: pytest.fail("encoded again"))
