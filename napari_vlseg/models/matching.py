@@ -34,11 +34,11 @@ _NEAREST = 3
 _CHUNK = 16_384
 
 _SHARPNESS = 20.0
-_ALIKE = 0.65
-_ALIKE_WEIGHT = 10.0
+_ALIKE = 0.7
+_ALIKE_WEIGHT = 5.0
 _FAR_WEIGHT = 20.0
 _NEAR_QUANTILE, _TYPICAL_QUANTILE = 0.02, 0.6
-_BORDER_SHARE = 0.3
+_BORDER_SHARE = 0.25
 
 _DOUBTED, _TRUSTED = 0.7, 0.9
 _SHARE_WHEN_DOUBTED = 0.2
@@ -82,7 +82,7 @@ def prototypes_of(
     chosen = _well_covered(cover)
     features = np.concatenate([_features(batch) for batch in embedding.activations])
     patches, shares = _some(features[chosen]), _some(cover[chosen])
-    covered = cell_means(mask[..., np.newaxis])[..., 0]
+    covered = cell_means(mask[..., np.newaxis].astype(np.float32))[..., 0]
     looks = _some(looks_of(plane)[_well_covered(covered)])
     return Prototypes(patches, shares / shares.sum(), looks)
 
@@ -140,7 +140,8 @@ def combine(probability: FloatArray, match: FloatArray, trust: float) -> FloatAr
     """Probabilities of the decoder and logits of the match as one probability map.
 
     Where the conditional vector is trusted fully the decoder decides alone, where not at
-    all it is a fifth of the evidence beside the match.
+    all it is a fifth of the evidence beside the match. The match counts by the root of the
+    doubt, so that half a doubt already brings in most of it.
 
     Parameters
     ----------
@@ -150,8 +151,8 @@ def combine(probability: FloatArray, match: FloatArray, trust: float) -> FloatAr
     """
     bounded = np.clip(probability, _LEAST_PROBABILITY, 1 - _LEAST_PROBABILITY)
     decoded = np.log(bounded) - np.log1p(-bounded)
-    evidence = _SHARE_WHEN_DOUBTED * decoded + match
-    logits = trust * decoded + (1 - trust) * evidence
+    share = trust + (1 - trust) * _SHARE_WHEN_DOUBTED
+    logits = share * decoded + (1 - trust) ** 0.5 * match
     return np.asarray(1 / (1 + np.exp(-logits)), np.float32)
 
 

@@ -106,7 +106,7 @@ class ExampleSource:
     def pair(self, rng: np.random.Generator) -> tuple[Example, Example]:
         """Crops of two scenes that share a recipe, in random order."""
         for _ in range(_TRIES):
-            scenes = self._pairs[rng.integers(len(self._pairs))]
+            scenes = self._pairs[int(rng.integers(len(self._pairs)))]
             first, second = (_scene_view(scene, self._size, rng) for scene in scenes)
             if shared_recipes(first, second):
                 return (first, second) if rng.random() < 0.5 else (second, first)
