@@ -131,6 +131,8 @@ class Proposals:
         Image pixels per model pixel that the model worked at.
     notices : tuple of str
         What the person should know: words outside the vocabulary, memory fallbacks.
+    edges : bool
+        Whether the probabilities follow the edges of the image.
     """
 
     labels: np.ndarray
@@ -143,6 +145,7 @@ class Proposals:
     model: ModelInfo
     working_scale: float = 1.0
     notices: tuple[str, ...] = field(default=())
+    edges: bool = False
 
 
 def empty_objects() -> pd.DataFrame:

@@ -27,6 +27,7 @@ class BrightnessSegmenter:
     """
 
     default_threshold = 0.5
+    default_edges = False
     input_size = 32
 
     def __init__(self) -> None:
@@ -70,11 +71,13 @@ class BrightnessSegmenter:
         known = [WORDS[word] for word in phrase.split() if word in WORDS]
         return np.array(known[0] if known else (0.0, 0.0), np.float32)
 
-    def predict(self, embedding: Embedding, prompts: Sequence[Conditional]) -> np.ndarray:
-        return run(self.predict_steps(embedding, prompts))
+    def predict(
+        self, embedding: Embedding, prompts: Sequence[Conditional], *, edges: bool | None = None
+    ) -> np.ndarray:
+        return run(self.predict_steps(embedding, prompts, edges=edges))
 
     def predict_steps(
-        self, embedding: Embedding, prompts: Sequence[Conditional]
+        self, embedding: Embedding, prompts: Sequence[Conditional], *, edges: bool | None = None
     ) -> Work[np.ndarray]:
         yield Progress("segmenting", 1, 1)
         (brightness,) = embedding.activations

@@ -164,6 +164,14 @@ def segment(
             rich_help_panel=_MODEL,
         ),
     ] = None,
+    edges: Annotated[
+        bool | None,
+        typer.Option(
+            "--edges/--no-edges",
+            help=r"Draw objects to the edges of the image. \[default: the model's]",
+            rich_help_panel=_MODEL,
+        ),
+    ] = None,
     offline: Annotated[
         bool,
         typer.Option("--offline", help="Never download a model.", rich_help_panel=_MODEL),
@@ -199,6 +207,7 @@ def segment(
             table,
             postprocess=post,
             working_scale=working_scale,
+            edges=edges,
             index=index,
             channels=channels,
         )

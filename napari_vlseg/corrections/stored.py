@@ -40,7 +40,7 @@ class StoredProposal:
         Position of the plane on each leading axis of the image; empty for a 2D image.
     created : str
         Time in UTC, ISO 8601.
-    classes, thresholds, postprocess, prompts, model, working_scale, notices, objects
+    classes, thresholds, postprocess, prompts, model, working_scale, edges, notices, objects
         As in `napari_vlseg.proposals.Proposals`.
     path : Path
         The document; the label image and the probabilities lie beside it.
@@ -55,6 +55,7 @@ class StoredProposal:
     prompts: PromptTable
     model: ModelInfo
     working_scale: float
+    edges: bool
     notices: tuple[str, ...]
     objects: pd.DataFrame
     path: Path
@@ -108,6 +109,7 @@ class StoredProposal:
             self.model,
             self.working_scale,
             self.notices,
+            self.edges,
         )
 
 
@@ -172,6 +174,7 @@ def read_proposals(path: Path) -> StoredProposal:
             prompts,
             _known_fields(ModelInfo, data["model"]),
             float(data["working_scale"]),
+            bool(data.get("edges", False)),
             tuple(data["notices"]),
             decode_table(data),
             path,
@@ -197,6 +200,7 @@ def _to_dict(
         "postprocess": asdict(proposals.postprocess),
         "model": asdict(proposals.model),
         "working_scale": float(proposals.working_scale),
+        "edges": bool(proposals.edges),
         "notices": list(proposals.notices),
         "prompts": json.loads(proposals.prompts.to_json()),
     }

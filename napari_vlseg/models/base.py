@@ -86,6 +86,11 @@ class DenseSegmenter(Protocol):
         ...
 
     @property
+    def default_edges(self) -> bool:
+        """Whether maps follow the edges of the image where the person chose nothing."""
+        ...
+
+    @property
     def input_size(self) -> int:
         """Side of the model's square input, in model pixels."""
         ...
@@ -113,12 +118,14 @@ class DenseSegmenter(Protocol):
         """Conditional of a class (text and references mixed) and of each of its negatives."""
         ...
 
-    def predict(self, embedding: Embedding, prompts: Sequence[Conditional]) -> np.ndarray:
-        """Probabilities, float32 (n_prompts, H, W) in [0, 1]."""
+    def predict(
+        self, embedding: Embedding, prompts: Sequence[Conditional], *, edges: bool | None = None
+    ) -> np.ndarray:
+        """Probabilities, float32 (n_prompts, H, W) in [0, 1]; `edges` as `default_edges`."""
         ...
 
     def predict_steps(
-        self, embedding: Embedding, prompts: Sequence[Conditional]
+        self, embedding: Embedding, prompts: Sequence[Conditional], *, edges: bool | None = None
     ) -> Work[np.ndarray]:
         """`predict` as a generator of events."""
         ...

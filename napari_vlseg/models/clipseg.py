@@ -14,6 +14,7 @@ from functools import partial
 import numpy as np
 import torch
 
+from napari_vlseg.edges import refine_steps
 from napari_vlseg.errors import PromptError
 from napari_vlseg.events import Notice, Progress, Work, run
 from napari_vlseg.models.base import Conditional, Embedding
@@ -49,11 +50,14 @@ class ClipSegDefaults:
         that were trained on whole images.
     match_references : bool
         Whether references are also matched patch by patch, see `ReferenceMatcher`.
+    edges : bool
+        Whether maps are drawn to the edges of the image, see `napari_vlseg.edges`.
     """
 
     threshold: float = 0.5
     working_scale: float | None = None
     match_references: bool = False
+    edges: bool = False
 
 
 class ClipSegSegmenter:
@@ -126,6 +130,11 @@ class ClipSegSegmenter:
         return self._defaults.threshold
 
     @property
+    def default_edges(self) -> bool:
+        """Whether maps follow the edges of the image where the person chose nothing."""
+        return self._defaults.edges
+
+    @property
     def input_size(self) -> int:
         """Side of the model's square input, in model pixels."""
         return self._network.preprocessing.size
@@ -187,7 +196,9 @@ class ClipSegSegmenter:
         key = self._key(plane, scale, plan)
         return Embedding(key, plane.shape[:2], plan, scale, activations, plane)
 
-    def predict(self, embedding: Embedding, prompts: Sequence[Conditional]) -> np.ndarray:
+    def predict(
+        self, embedding: Embedding, prompts: Sequence[Conditional], *, edges: bool | None = None
+    ) -> np.ndarray:
         """Run the decoder for each prompt.
 
         Parameters
@@ -196,6 +207,9 @@ class ClipSegSegmenter:
             From `encode`.
         prompts : sequence of Conditional
             From `condition`.
+        edges : bool, optional
+            Whether to draw the maps to the edges of the image, as far as half a patch away;
+            the model's default if omitted.
 
         Returns
         -------
@@ -214,10 +228,10 @@ class ClipSegSegmenter:
         is wrongly certain near its border, where it sees least, outvote its neighbours
         without bound; a probability can pull the mean by its own weight only.
         """
-        return run(self.predict_steps(embedding, prompts))
+        return run(self.predict_steps(embedding, prompts, edges=edges))
 
     def predict_steps(
-        self, embedding: Embedding, prompts: Sequence[Conditional]
+        self, embedding: Embedding, prompts: Sequence[Conditional], *, edges: bool | None = None
     ) -> Work[np.ndarray]:
         """`predict` as a generator that yields `Progress` after each pass of the decoder."""
         if not prompts:
@@ -227,7 +241,12 @@ class ClipSegSegmenter:
         if self._defaults.match_references:
             for number, prompt in enumerate(prompts):
                 maps[number] = yield from self._matcher.refine(maps[number], embedding, prompt)
-        return resize_channels(maps, embedding.shape)
+        maps = resize_channels(maps, embedding.shape)
+        if (self.default_edges if edges is None else edges) and embedding.plane is not None:
+            reach = self._network.patch_size * embedding.working_scale / 2
+            for number, probability in enumerate(maps):
+                maps[number] = yield from refine_steps(probability, embedding.plane, reach)
+        return maps
 
     def _decode_tiles(self, embedding: Embedding, vectors: np.ndarray) -> Work[np.ndarray]:
         """Blended probabilities of every vector, (p, H, W) in model pixels."""

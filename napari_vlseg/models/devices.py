@@ -12,7 +12,7 @@ from napari_vlseg.errors import ModelError
 T = TypeVar("T")
 
 PRECISIONS = ("auto", "float32", "bfloat16", "float16")
-"""Names of precisions; "auto" is float32 on the CPU and half precision on a GPU."""
+"""Names of precisions; "auto" is half precision where the hardware computes it."""
 
 _SHORTAGE_PHRASES = ("out of memory", "can't allocate memory", "not enough memory")
 
@@ -78,7 +78,15 @@ def choose_dtype(precision: str, device: torch.device) -> torch.dtype:
         return getattr(torch, precision)
     if device.type == "cuda":
         return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
-    return torch.float16 if device.type == "mps" else torch.float32
+    if device.type == "mps":
+        return torch.float16
+    return torch.bfloat16 if cpu_computes_bfloat16() else torch.float32
+
+
+def cpu_computes_bfloat16() -> bool:
+    """Whether the processor multiplies bfloat16 natively, which is faster than float32."""
+    capabilities = torch.cpu.get_capabilities()
+    return any(capabilities.get(name, False) for name in ("avx512_bf16", "amx_bf16"))
 
 
 def precision_name(dtype: torch.dtype) -> str:

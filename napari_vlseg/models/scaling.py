@@ -11,8 +11,8 @@ SCALE_RANGE = (1 / 8, 64.0)
 """Smallest and largest working scale, in image pixels per model pixel."""
 
 _WHOLE_IMAGE_SCALE = 2.0
-_SINGLE_TILE = 1.25
-_OVERLAP = 0.25
+_LARGEST_TILE = 1.25
+_OVERLAP = 0.125
 
 
 def choose_scale(
@@ -67,9 +67,10 @@ def plan_windows(
 ) -> TilePlan:
     """Tiles for a plane that is already in model pixels.
 
-    A plane up to 1.25 times the input is one tile of its own size, for which the model's
-    positional embeddings are interpolated; beyond that they are stretched too far from
-    what was trained, and overlapping tiles of the input's size take over.
+    Tiles are up to 1.25 times as large as the input, for which the model's positional
+    embeddings are interpolated; beyond that they would be stretched too far from what was
+    trained. Of these sizes the one is taken that covers the plane with the fewest pixels in
+    all, where neighbours share an eighth of the input at least.
 
     Parameters
     ----------
@@ -82,7 +83,26 @@ def plan_windows(
     side : int, optional
         Largest side that memory allows.
     """
-    limit = input_size * _SINGLE_TILE if side is None else side
-    whole = max(input_size if side is None else 0, math.ceil(max(shape) / patch) * patch)
-    chosen = whole if whole <= limit else min(input_size, int(limit) // patch * patch)
-    return plan_tiles(shape, chosen, int(chosen * _OVERLAP))
+    limit = int(input_size * _LARGEST_TILE) if side is None else side
+    whole = math.ceil(max(shape) / patch) * patch
+    smallest = input_size if side is None else min(whole, limit // patch * patch)
+    sides = range(smallest, max(smallest, limit) + 1, patch)
+    shared = int(min(input_size, smallest) * _OVERLAP)
+    chosen = min(sides, key=lambda side: math.prod(_counts(shape, side, shared)) * side**2)
+    return plan_tiles(shape, chosen, _even_overlap(shape, chosen, shared))
+
+
+def _counts(shape: tuple[int, int], side: int, shared: int) -> tuple[int, ...]:
+    """Tiles along each axis where neighbours share some pixels at least."""
+    step = side - shared
+    return tuple(1 + max(0, math.ceil((extent - side) / step)) for extent in shape)
+
+
+def _even_overlap(shape: tuple[int, int], side: int, shared: int) -> int:
+    """Pixels that neighbours share where the tiles are spread evenly."""
+    even = [
+        (count * side - extent) // (count - 1)
+        for extent, count in zip(shape, _counts(shape, side, shared), strict=True)
+        if count > 1
+    ]
+    return min(even, default=shared)

@@ -28,7 +28,7 @@ from napari_vlseg.proposals import ModelInfo
 
 CONFIG_FILE = "config.json"
 DEFAULTS_FILE = "vlseg.json"
-"""Beside the weights, optional: {"threshold": …, "working_scale": …, "match_references": …}."""
+"""Beside the weights, optional: the fields of `ClipSegDefaults`."""
 
 _TOKENIZER_FILES = (("tokenizer.json",), ("vocab.json", "merges.txt"))
 _ARCHITECTURES = {"clipseg": "CLIPSeg", "sam": "SAM"}
@@ -234,7 +234,9 @@ def _read_defaults(folder: Path, fallback: ClipSegDefaults) -> ClipSegDefaults:
     content = read_json_object(path)
     threshold = content.get("threshold", fallback.threshold)
     scale = content.get("working_scale", fallback.working_scale)
-    match = content.get("match_references", fallback.match_references)
+    switches = {
+        name: content.get(name, getattr(fallback, name)) for name in ("match_references", "edges")
+    }
     numbers = [threshold] if scale is None else [threshold, scale]
     valid = all(isinstance(n, int | float) and not isinstance(n, bool) for n in numbers)
     if not valid or not 0 <= threshold <= 1 or (scale is not None and scale <= 0):
@@ -242,12 +244,12 @@ def _read_defaults(folder: Path, fallback: ClipSegDefaults) -> ClipSegDefaults:
             f"{path} has a threshold outside 0 to 1 or a working scale that is not positive: "
             "take a fresh copy of the model."
         )
-    if not isinstance(match, bool):
-        raise ModelError(
-            f"{path} says neither true nor false for match_references: "
-            "take a fresh copy of the model."
-        )
-    return ClipSegDefaults(float(threshold), None if scale is None else float(scale), match)
+    for name, value in switches.items():
+        if not isinstance(value, bool):
+            raise ModelError(
+                f"{path} says neither true nor false for {name}: take a fresh copy of the model."
+            )
+    return ClipSegDefaults(float(threshold), None if scale is None else float(scale), **switches)
 
 
 @contextmanager

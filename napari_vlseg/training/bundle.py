@@ -27,7 +27,12 @@ from napari_vlseg.training.pretrain import LOG_NAME, MODEL_FOLDER, SETTINGS_NAME
 
 SPLIT_NAME, REPORT_NAME, CARD_NAME = "split.json", "report.json", "README.md"
 PICTURES_NAME = "cases.webp"
-WORKING_SCALE = 1.0
+PRODUCT_DEFAULTS = {
+    "threshold": 0.5,
+    "working_scale": 1.0,
+    "match_references": True,
+    "edges": True,
+}
 _WEIGHTS = "model.safetensors"
 
 
@@ -71,13 +76,10 @@ def bundle(
         shutil.copyfile(path, target / path.name)
     train, validation = split_by_group(read_index(data))
     _write_json(target / SPLIT_NAME, {"source": "BBBC038v1", "validation": validation})
+    # The threshold is chosen on the maps that people see, so that how they are made comes first.
+    _write_json(target / DEFAULTS_FILE, PRODUCT_DEFAULTS)
     threshold = yield from choose_threshold(str(target), data)
-    defaults = {
-        "threshold": threshold,
-        "working_scale": WORKING_SCALE,
-        "match_references": True,
-    }
-    _write_json(target / DEFAULTS_FILE, defaults)
+    _write_json(target / DEFAULTS_FILE, {**PRODUCT_DEFAULTS, "threshold": threshold})
     report = yield from evaluate(str(target), data, scenes)
     report["model"] = target.name
     _write_json(target / REPORT_NAME, report)

@@ -33,6 +33,8 @@ class ModelSettings:
         See `napari_vlseg.models.registry.load`.
     working_scale : float or None
         Image pixels per model pixel; None lets the model choose.
+    edges : bool or None
+        Whether objects follow the edges of the image; None lets the model choose.
     offline : bool or None
         True never uses the network; None follows the environment.
     """
@@ -41,6 +43,7 @@ class ModelSettings:
     device: str = "auto"
     precision: str = "auto"
     working_scale: float | None = None
+    edges: bool | None = None
     offline: bool | None = None
 
     @property
@@ -127,6 +130,7 @@ def segment_job(
         prompts,
         postprocess=postprocess,
         working_scale=settings.working_scale,
+        edges=settings.edges,
         cache=cache,
     )
     yield Progress("drawing labels", 0, 0)

@@ -12,7 +12,7 @@ from napari_vlseg.errors import ImageError, PromptError
 from napari_vlseg.events import Event, run
 from napari_vlseg.images import ImageView, extract_plane, leading_axes
 from napari_vlseg.models.base import DenseSegmenter, PromptableSegmenter
-from napari_vlseg.models.registry import DEFAULT_MODEL, load
+from napari_vlseg.models.registry import DEFAULT_MODEL, load, require_dense
 from napari_vlseg.prompts import TEMPLATES, PromptTable, ReferencePrompt
 from napari_vlseg.proposals import PostProcess, Proposals
 from napari_vlseg.visual_prompts import VisualPromptSettings
@@ -76,6 +76,7 @@ def segment(
     mode: Literal["instances", "semantic"] = "instances",
     postprocess: PostProcess | None = None,
     working_scale: float | None = None,
+    edges: bool | None = None,
     view: ImageView | None = None,
     index: Sequence[int] = (),
     cache: EmbeddingCache | None = None,
@@ -111,6 +112,8 @@ def segment(
     postprocess : PostProcess, optional
     working_scale : float, optional
         Image pixels per model pixel; None chooses.
+    edges : bool, optional
+        Whether the probabilities follow the edges of the image; None leaves it to the model.
     view : ImageView, optional
         Channels, colours and contrast. None takes a last axis of 3 or 4 as RGB(A).
     index : sequence of int
@@ -154,6 +157,7 @@ def segment(
         table,
         postprocess=postprocess or PostProcess(mode=mode),
         working_scale=working_scale,
+        edges=edges,
         cache=cache,
     )
     return run(work, on_event)
@@ -213,4 +217,4 @@ def _box_mask(box: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
 @lru_cache(maxsize=2)
 def _load_once(name: str, device: str) -> DenseSegmenter:
     """A loop over images with a model's name loads it once."""
-    return load(name, device=device)
+    return require_dense(load(name, device=device))

@@ -68,6 +68,7 @@ def segment_files(
     *,
     postprocess: PostProcess | None = None,
     working_scale: float | None = None,
+    edges: bool | None = None,
     index: Sequence[int] = (),
     channels: Sequence[Channel] = (),
 ) -> Work[tuple[Outcome, ...]]:
@@ -81,7 +82,7 @@ def segment_files(
     ----------
     jobs : sequence of Job
         From `napari_vlseg.workflow.jobs.plan_jobs`.
-    model, prompts, postprocess, working_scale
+    model, prompts, postprocess, working_scale, edges
         See `napari_vlseg.workflow.propose.propose`.
     index : sequence of int
         Position on each leading axis of the images.
@@ -106,7 +107,12 @@ def segment_files(
                 source = read_image(job.image)
                 plane = read_plane(source, index, channels)
                 proposals = yield from propose(
-                    model, plane, prompts, postprocess=postprocess, working_scale=working_scale
+                    model,
+                    plane,
+                    prompts,
+                    postprocess=postprocess,
+                    working_scale=working_scale,
+                    edges=edges,
                 )
                 _write(job, source, proposals)
             except VlsegError as error:

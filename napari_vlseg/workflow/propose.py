@@ -24,6 +24,7 @@ def propose(
     *,
     postprocess: PostProcess | None = None,
     working_scale: float | None = None,
+    edges: bool | None = None,
     cache: EmbeddingCache | None = None,
 ) -> Work[Proposals]:
     """Segment one plane by a prompt table.
@@ -40,6 +41,8 @@ def propose(
     postprocess : PostProcess, optional
     working_scale : float, optional
         Image pixels per model pixel; None lets the model choose.
+    edges : bool, optional
+        Whether the maps follow the edges of the image; None lets the model choose.
     cache : EmbeddingCache, optional
 
     Yields
@@ -66,7 +69,8 @@ def propose(
     embedding = yield from _noting(encoding, notices)
     conditionals = [model.condition(row, prompts.templates, prompts.visual) for row in rows]
     flat = [vector for own, negatives in conditionals for vector in (own, *negatives)]
-    maps = yield from _noting(model.predict_steps(embedding, flat), notices)
+    follow = model.default_edges if edges is None else edges
+    maps = yield from _noting(model.predict_steps(embedding, flat, edges=follow), notices)
     probabilities = _subtract_negatives(maps, conditionals)
     thresholds = tuple(
         model.default_threshold if row.threshold is None else row.threshold for row in rows
@@ -84,6 +88,7 @@ def propose(
             model=model.info,
             working_scale=embedding.working_scale,
             notices=tuple(notices),
+            edges=follow,
         )
     )
 

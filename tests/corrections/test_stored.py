@@ -21,7 +21,7 @@ def test_proposals_come_back_exactly(entry: ImageEntry, proposals: Proposals) ->
     (kept,) = reopened(entry).proposals()
     assert (kept.id, kept.index) == ("0001", (3, 1))
     for name in ("classes", "thresholds", "postprocess", "prompts", "model", "working_scale",
-                 "notices"):  # fmt: skip
+                 "edges", "notices"):  # fmt: skip
         assert getattr(kept, name) == getattr(proposals, name), name
     assert_frame_equal(kept.objects, proposals.objects, check_exact=True)
     np.testing.assert_array_equal(kept.load_labels(), proposals.labels, strict=True)

@@ -33,6 +33,7 @@ class BrightnessModel:
     """
 
     default_threshold = 0.5
+    default_edges = False
     input_size = 64
 
     def __init__(self, seconds_per_tile: float = 0.0, gate: threading.Event | None = None) -> None:
@@ -74,7 +75,7 @@ class BrightnessModel:
         ]
 
     def predict_steps(
-        self, embedding: Embedding, prompts: Sequence[Conditional]
+        self, embedding: Embedding, prompts: Sequence[Conditional], *, edges: bool | None = None
     ) -> Work[np.ndarray]:
         yield Progress("segmenting", 1, 1)
         (brightness,) = embedding.activations
@@ -82,7 +83,9 @@ class BrightnessModel:
             [1 - brightness if prompt.vector[0] else brightness for prompt in prompts]
         ).astype(np.float32)
 
-    def predict(self, embedding: Embedding, prompts: Sequence[Conditional]) -> np.ndarray:
+    def predict(
+        self, embedding: Embedding, prompts: Sequence[Conditional], *, edges: bool | None = None
+    ) -> np.ndarray:
         raise NotImplementedError("the window predicts in steps")
 
     def unknown_words(self, phrase: str) -> list[str]:

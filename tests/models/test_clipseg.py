@@ -12,6 +12,7 @@ import torch
 from transformers import CLIPSegConfig
 from transformers.models.clipseg.modeling_clipseg import CLIPSegDecoder
 
+from napari_vlseg.edges import refine_edges
 from napari_vlseg.errors import ImageError, PromptError, SettingsError
 from napari_vlseg.events import Progress
 from napari_vlseg.models.base import Conditional, DenseSegmenter, Embedding
@@ -36,7 +37,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
 @pytest.fixture(params=VARIANTS)
 def variant(request: pytest.FixtureRequest, tmp_path: Path) -> ClipSegSegmenter:
     folder = save_checkpoint(tmp_path, **VARIANTS[request.param])
-    return load_clipseg(folder, "tiny", device="cpu")
+    return load_clipseg(folder, "tiny", device="cpu", precision="float32")
 
 
 def square(segmenter: ClipSegSegmenter, seed: int = 0) -> np.ndarray:
@@ -75,7 +76,7 @@ def test_text_prompt_equals_forward(variant: ClipSegSegmenter) -> None:
 def test_a_coarser_decoder_is_brought_to_the_size_of_the_tile(tmp_path: Path) -> None:
     """The complex transposed convolution gives 4 instead of 8 pixels per patch here."""
     folder = save_checkpoint(tmp_path, use_complex_transposed_convolution=True, patch_size=8)
-    model = load_clipseg(folder, "tiny", device="cpu")
+    model = load_clipseg(folder, "tiny", device="cpu", precision="float32")
     found = predict_one(model, square(model), ClassPrompt("n", ("cells",)))
     assert found.shape == (32, 32)
     assert found.std() > 0
@@ -181,7 +182,9 @@ def test_embedding_key_tells_computations_apart(
 def test_embedding_key_depends_on_the_weights(
     segmenter: ClipSegSegmenter, plane: np.ndarray, tmp_path: Path
 ) -> None:
-    other = load_clipseg(save_checkpoint(tmp_path, reduce_dim=12), "tiny", device="cpu")
+    other = load_clipseg(
+        save_checkpoint(tmp_path, reduce_dim=12), "tiny", device="cpu", precision="float32"
+    )
     assert other.embedding_key(plane) != segmenter.embedding_key(plane)
 
 
@@ -252,7 +255,10 @@ def test_references_are_matched_where_the_folder_says_so(
 ) -> None:
     copy = shutil.copytree(checkpoint, tmp_path / "copy")
     (copy / "vlseg.json").write_text('{"working_scale": 1.0, "match_references": true}')
-    plain, matching = (load_clipseg(folder, "tiny", device="cpu") for folder in (checkpoint, copy))
+    plain, matching = (
+        load_clipseg(folder, "tiny", device="cpu", precision="float32")
+        for folder in (checkpoint, copy)
+    )
     mask = np.zeros(plane.shape[:2], bool)
     mask[20:40, 10:30] = True
     shown = ClassPrompt("c", references=(ReferencePrompt.from_region(plane, mask),))
@@ -261,3 +267,29 @@ def test_references_are_matched_where_the_folder_says_so(
     after = matching.predict(matching.encode(plane), asked)
     assert np.abs(after[0] - before[0]).max() > 0.01
     np.testing.assert_array_equal(after[1], before[1])
+
+
+def test_maps_follow_the_edges_where_asked(segmenter: ClipSegSegmenter, plane: np.ndarray) -> None:
+    """Half a patch far, in pixels of the plane."""
+    embedding = segmenter.encode(plane, working_scale=2)
+    own, _ = segmenter.condition(ClassPrompt("n", ("cells",)))
+    plain = segmenter.predict(embedding, [own, own])
+    followed = segmenter.predict(embedding, [own, own], edges=True)
+    assert not segmenter.default_edges
+    np.testing.assert_array_equal(segmenter.predict(embedding, [own, own], edges=False), plain)
+    np.testing.assert_array_equal(followed, refine_edges(plain, plane, 8.0))
+    assert not np.array_equal(followed, plain)
+
+
+def test_the_model_says_whether_maps_follow_the_edges(
+    checkpoint: Path, tmp_path: Path, plane: np.ndarray
+) -> None:
+    copy = shutil.copytree(checkpoint, tmp_path / "model")
+    (copy / "vlseg.json").write_text('{"edges": true}')
+    following = load_clipseg(copy, "tiny", device="cpu", precision="float32")
+    assert following.default_edges
+    embedding = following.encode(plane, working_scale=1)
+    own, _ = following.condition(ClassPrompt("n", ("cells",)))
+    default = following.predict(embedding, [own])
+    np.testing.assert_array_equal(default, following.predict(embedding, [own], edges=True))
+    assert not np.array_equal(default, following.predict(embedding, [own], edges=False))

@@ -240,12 +240,16 @@ def test_an_unusable_device_is_named(name: str) -> None:
 
 def test_precision_follows_the_device(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: False)
+    monkeypatch.setattr(torch.cpu, "get_capabilities", dict)
     assert choose_dtype("auto", torch.device("cpu")) == torch.float32
     assert choose_dtype("auto", torch.device("mps")) == torch.float16
     assert choose_dtype("auto", CUDA) == torch.float16
     assert choose_dtype("bfloat16", torch.device("cpu")) == torch.bfloat16
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: True)
     assert choose_dtype("auto", CUDA) == torch.bfloat16
+    for name in ("avx512_bf16", "amx_bf16"):
+        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda name=name: {name: True})
+        assert choose_dtype("auto", torch.device("cpu")) == torch.bfloat16
 
 
 def test_an_unknown_precision_is_named() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from napari_vlseg.errors import SettingsError
 from napari_vlseg.models.scaling import choose_scale, model_shape, plan_windows
@@ -40,7 +42,6 @@ def test_a_plane_keeps_a_pixel_at_any_scale() -> None:
         ((353, 10), 368, 1),
         ((432, 432), 432, 1),
         ((433, 352), 352, 2),
-        ((704, 704), 352, 9),
     ],
 )
 def test_one_tile_up_to_a_quarter_more_than_the_input(
@@ -48,7 +49,34 @@ def test_one_tile_up_to_a_quarter_more_than_the_input(
 ) -> None:
     plan = plan_windows(shape, 352, 16)
     assert (plan.side, len(plan.tiles)) == (side, count)
-    assert plan.overlap == side // 4
+
+
+@pytest.mark.parametrize(
+    ("shape", "side", "count"),
+    [((704, 704), 384, 4), ((512, 512), 144, 16), ((256, 256), 136, 4), ((128, 300), 128, 3)],
+)
+def test_the_size_of_tiles_is_the_one_that_covers_the_plane_with_fewest_pixels(
+    shape: tuple[int, int], side: int, count: int
+) -> None:
+    plan = plan_windows(shape, *((352, 16) if max(shape) > 600 else (128, 8)))
+    assert (plan.side, len(plan.tiles)) == (side, count)
+
+
+@given(
+    height=st.integers(1, 3000),
+    width=st.integers(1, 3000),
+    limit=st.none() | st.integers(40, 128),
+)
+def test_tiles_share_an_eighth_and_are_spread_evenly(
+    height: int, width: int, limit: int | None
+) -> None:
+    plan = plan_windows((height, width), 128, 8, side=limit)
+    assert plan.side % 8 == 0
+    assert plan.side <= (160 if limit is None else limit)
+    assert plan.overlap >= min(plan.side, 128) // 8
+    if len(plan.tiles) > 1 and height == width:
+        per_axis = round(len(plan.tiles) ** 0.5)
+        assert plan.overlap == (per_axis * plan.side - height) // (per_axis - 1)
 
 
 def test_a_shortage_of_memory_bounds_the_side() -> None:

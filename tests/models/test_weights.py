@@ -60,7 +60,7 @@ def test_weights_of_both_formats_are_the_same_model(copy: Path) -> None:
 def test_half_precision_files_are_computed_in_float32(copy: Path) -> None:
     path = copy / "model.safetensors"
     save_file({k: v.half() for k, v in load_file(path).items()}, path, {"format": "pt"})
-    model = load_clipseg(copy, "tiny", device="cpu")
+    model = load_clipseg(copy, "tiny", device="cpu", precision="float32")
     assert {weight.dtype for weight in model._network.model.parameters()} == {torch.float32}
 
 
@@ -90,6 +90,7 @@ def test_defaults_are_read_beside_the_weights(copy: Path) -> None:
         '{"threshold": "x"}',
         '{"working_scale": 0}',
         '{"match_references": 1}',
+        '{"edges": "yes"}',
         "[",
         "[1]",
     ],

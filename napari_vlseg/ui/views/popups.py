@@ -27,10 +27,11 @@ from napari_vlseg.ui.views.parts import Popup, clear, hint
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 PRECISIONS = ("auto", "float32", "bfloat16", "float16")
+EDGES = (("auto", None), ("on", True), ("off", False))
 
 
 class SettingsPopup(Popup):
-    """Device, precision, working scale and offline mode."""
+    """Device, precision, working scale, edges and offline mode."""
 
     edited = Signal(object)
 
@@ -47,7 +48,7 @@ class SettingsPopup(Popup):
                 ComboBox(
                     name="precision",
                     choices=PRECISIONS,
-                    tooltip="Number format; auto takes bfloat16 on a GPU",
+                    tooltip="Number format; auto takes half precision where it is faster",
                 ),
                 FloatSpinBox(
                     name="working_scale",
@@ -55,6 +56,13 @@ class SettingsPopup(Popup):
                     step=0.25,
                     tooltip="Image pixels per model pixel: smaller sees finer detail and takes "
                     "longer",
+                ),
+                ComboBox(
+                    name="edges",
+                    label="follow edges",
+                    choices=EDGES,
+                    tooltip="Draw objects to the edges of the image; auto is the model's own "
+                    "choice",
                 ),
                 CheckBox(
                     name="offline",
@@ -74,6 +82,7 @@ class SettingsPopup(Popup):
             self.form.device.value = shown.device
             self.form.precision.value = shown.precision
             self.form.working_scale.value = shown.working_scale or 0
+            self.form.edges.value = shown.edges
             self.form.offline.value = bool(shown.offline)
 
     def _report(self) -> None:
@@ -82,6 +91,7 @@ class SettingsPopup(Popup):
             device=self.form.device.value,
             precision=self.form.precision.value,
             working_scale=self.form.working_scale.value or None,
+            edges=self.form.edges.value,
             offline=True if self.form.offline.value else None,
         )
         self.edited.emit(self._shown)
