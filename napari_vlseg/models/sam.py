@@ -237,7 +237,7 @@ class SamSegmenter:
             found = yield from self._answer(
                 content, [(prompt, lattice.whole, previous)], three=three
             )
-            return best_first(found, lattice)
+            return best_first(found, lattice, prompt)
         if mask is not None:
             window = later_window(lattice, prompt, mask)
             tiers = [[(prompt, window, moved(mask, window))]]
@@ -247,14 +247,14 @@ class SamSegmenter:
         found = []
         for questions in tiers:
             found += yield from self._answer(content, questions, three=False)
-            best = best_first(found, lattice)[0]
-            if credibility(best, lattice) >= CREDIBLE:
+            best = best_first(found, lattice, prompt)[0]
+            if credibility(best, lattice, prompt) >= CREDIBLE:
                 break
         if not three:
             return [best]
         (again,) = [q for tier in tiers for q in tier if _place(q[1]) == best.logits.window]
         others = yield from self._answer(content, [again], three=True)
-        return different_first([best, *best_first(others, lattice)], 3)
+        return different_first([best, *best_first(others, lattice, prompt)], 3)
 
     def _answer(
         self,

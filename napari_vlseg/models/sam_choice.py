@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from napari_vlseg.models.base import MaskLogits
-from napari_vlseg.models.sam_masks import is_cut, positive_box
+from napari_vlseg.models.sam_masks import deepest_place, is_cut, positive_box
 from napari_vlseg.models.sam_prompts import ObjectPrompt
 from napari_vlseg.models.sam_windows import Box, Window, WindowLattice
 
@@ -21,6 +21,7 @@ CREDIBLE = 0.5
 _FINE_SIDE = 1.5
 _CUT_PENALTY = 0.3
 _SMALLNESS_PENALTY = 0.03
+_OFF_CENTRE_PENALTY = 0.35
 _NOTHING = -10.0
 _CUT_COVERAGE = 0.35
 _SAME_OBJECT = 0.8
@@ -71,11 +72,12 @@ def later_window(lattice: WindowLattice, prompt: ObjectPrompt, mask: MaskLogits)
     return lattice.for_object(extent, _CUT_COVERAGE if is_cut(mask, lattice.shape) else COVERAGE)
 
 
-def credibility(candidate: Candidate, lattice: WindowLattice) -> float:
-    """How far to believe a candidate: its score, less where the window shows it badly.
+def credibility(candidate: Candidate, lattice: WindowLattice, prompt: ObjectPrompt) -> float:
+    """How far to believe a candidate: its score, less what speaks against it.
 
     A mask that its window cuts off may be a part; one that is small in its window is drawn
-    coarsely, and a closer window may draw it better.
+    coarsely, and a closer window may draw it better; and people click into the middle of
+    what they mean.
     """
     box = positive_box(candidate.logits)
     if box is None:
@@ -84,14 +86,20 @@ def credibility(candidate: Candidate, lattice: WindowLattice) -> float:
     penalty = _SMALLNESS_PENALTY * max(0.0, math.log(COVERAGE / share))
     if is_cut(candidate.logits, lattice.shape):
         penalty += _CUT_PENALTY
+    if prompt.is_one_click:
+        row, col = deepest_place(candidate.logits)
+        away = math.hypot(row - prompt.points[0, 0], col - prompt.points[0, 1])
+        penalty += _OFF_CENTRE_PENALTY * away / max(box[2] - box[0], box[3] - box[1])
     return candidate.score - penalty
 
 
-def best_first(candidates: Sequence[Candidate], lattice: WindowLattice) -> list[Candidate]:
+def best_first(
+    candidates: Sequence[Candidate], lattice: WindowLattice, prompt: ObjectPrompt
+) -> list[Candidate]:
     """Candidates by credibility; by score alone where the model sees the whole plane."""
 
     def belief(candidate: Candidate) -> float:
-        return credibility(candidate, lattice) if lattice.zoom else candidate.score
+        return credibility(candidate, lattice, prompt) if lattice.zoom else candidate.score
 
     return sorted(candidates, key=belief, reverse=True)
 

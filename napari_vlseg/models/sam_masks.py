@@ -40,6 +40,15 @@ def positive_box(logits: MaskLogits) -> Box | None:
     )
 
 
+def deepest_place(logits: MaskLogits) -> tuple[float, float]:
+    """(row, col) farthest inside the positive logits, in image pixels from the edge."""
+    top, left, side = logits.window
+    size = len(logits.values)
+    depth = ndi.distance_transform_edt(np.pad(logits.values > 0, 1))[1:-1, 1:-1]
+    row, col = np.unravel_index(int(depth.argmax()), depth.shape)
+    return float(top + (row + 0.5) * side / size), float(left + (col + 0.5) * side / size)
+
+
 def is_cut(logits: MaskLogits, shape: tuple[int, int]) -> bool:
     """Whether the mask touches a border of its window at which the plane goes on."""
     found = logits.values > 0

@@ -30,6 +30,11 @@ class ObjectPrompt:
     labels: npt.NDArray[np.int64]
     box: Box | None = None
 
+    @property
+    def is_one_click(self) -> bool:
+        """Whether one click on the object is all there is."""
+        return self.box is None and len(self.points) == 1 and bool(self.labels[0] == 1)
+
     def extent(self) -> Box:
         """The smallest box around everything that lies on the object for certain."""
         if self.box is not None:
