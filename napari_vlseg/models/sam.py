@@ -9,25 +9,17 @@ size, each encoded when it is first needed and kept for later prompts.
 from __future__ import annotations
 
 import hashlib
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
 from napari_vlseg.errors import PromptError
-from napari_vlseg.events import Notice, Progress, Work, run
+from napari_vlseg.events import Work, run
 from napari_vlseg.models.base import MaskLogits, MaskProposal, PromptableEmbedding
-from napari_vlseg.models.devices import (
-    is_out_of_memory,
-    precision_name,
-    release_memory,
-    unless_short_of_memory,
-)
-from napari_vlseg.models.memory import MemoryBudget
+from napari_vlseg.models.devices import precision_name
 from napari_vlseg.models.preprocessing import check_plane
 from napari_vlseg.models.sam_cache import EncodedPlane
 from napari_vlseg.models.sam_choice import (
@@ -41,14 +33,11 @@ from napari_vlseg.models.sam_choice import (
     later_window,
 )
 from napari_vlseg.models.sam_masks import moved, plane_mask
-from napari_vlseg.models.sam_network import ModelPrompt, SamNetwork
-from napari_vlseg.models.sam_prompts import ObjectPrompt, in_window, read_prompts
-from napari_vlseg.models.sam_windows import Window, WindowLattice
+from napari_vlseg.models.sam_network import SamNetwork
+from napari_vlseg.models.sam_prompts import ObjectPrompt, read_prompts
+from napari_vlseg.models.sam_runner import Question, SamRunner
+from napari_vlseg.models.sam_windows import WindowLattice
 from napari_vlseg.proposals import ModelInfo
-
-_MOST_WINDOWS_AHEAD = 24
-
-_Question = tuple[ObjectPrompt, Window, npt.NDArray[np.float32] | None]
 
 
 class SamSegmenter:
@@ -75,37 +64,35 @@ class SamSegmenter:
     def __init__(
         self, network: SamNetwork, info: ModelInfo, *, device: torch.device, dtype: torch.dtype
     ) -> None:
-        self._network = network
         self._identity = info
-        self._budget = MemoryBudget(device, dtype)
-        self._pending: list[Notice] = []
-        try:
-            network.move(device, dtype)
-        except RuntimeError as error:
-            if not is_out_of_memory(error):
-                raise
-            self._relieve(*self._budget.on_cpu())
+        self._runner = SamRunner(network, device, dtype)
 
     @property
     def info(self) -> ModelInfo:
         """Name, revision, hash, and where and how precisely the model runs now."""
         return replace(
             self._identity,
-            device=str(self._budget.device),
-            precision=precision_name(self._budget.dtype),
+            device=str(self._runner.budget.device),
+            precision=precision_name(self._runner.budget.dtype),
         )
 
     @property
     def input_size(self) -> int:
         """Side of the model's square input, in model pixels."""
-        return self._network.input_size
+        return self._runner.network.input_size
 
     def embedding_key(self, plane: np.ndarray) -> str:
         """Key that `encode` would give, without encoding."""
         plane = check_plane(plane)
-        network = self._network
+        network = self._runner.network
         weights = self._identity.weights_sha256 or self._identity.revision
-        parts = (plane.shape, weights, network.preprocessing, network.display, self._budget.dtype)
+        parts = (
+            plane.shape,
+            weights,
+            network.preprocessing,
+            network.display,
+            self._runner.budget.dtype,
+        )
         digest = hashlib.sha256(repr(parts).encode())
         digest.update(plane.data)
         return digest.hexdigest()
@@ -135,9 +122,9 @@ class SamSegmenter:
     def encode_steps(self, plane: np.ndarray) -> Work[PromptableEmbedding]:
         """`encode` as a generator that yields `Progress` after each batch of windows."""
         plane = check_plane(plane)
-        lattice = WindowLattice(plane.shape[:2], self.input_size, self._network.display.zoom)
+        lattice = WindowLattice(plane.shape[:2], self.input_size, self._runner.network.display.zoom)
         content = EncodedPlane(plane, lattice)
-        yield from self._encode(content, _windows_ahead(lattice))
+        yield from self._runner.encode(content, [lattice.whole])
         return PromptableEmbedding(self.embedding_key(plane), plane.shape[:2], content)
 
     def predict(
@@ -214,7 +201,9 @@ class SamSegmenter:
                     f"There is one mask to correct and {len(prompts)} boxes: give the box of "
                     "the same object alone."
                 )
-            candidates = yield from self._answer(content, _by_box(prompts, content), three=False)
+            candidates = yield from self._runner.answer(
+                content, _by_box(prompts, content), three=False
+            )
         else:
             candidates = yield from self._one_object(content, prompts[0], mask, three=multimask)
         return [
@@ -232,137 +221,48 @@ class SamSegmenter:
     ) -> Work[list[Candidate]]:
         """Candidates of one object, the best first."""
         lattice = content.lattice
-        if not lattice.zoom:
-            previous = None if mask is None else moved(mask, lattice.whole)
-            found = yield from self._answer(
-                content, [(prompt, lattice.whole, previous)], three=three
-            )
-            return best_first(found, lattice, prompt)
-        if mask is not None:
-            window = later_window(lattice, prompt, mask)
-            tiers = [[(prompt, window, moved(mask, window))]]
-        else:
-            rounds = first_windows(lattice, prompt, self.input_size)
-            tiers = [[(prompt, window, None) for window in windows] for windows in rounds]
-        found = []
+        if lattice.zoom:
+            tiers = _tiers(lattice, prompt, mask, self.input_size)
+            return (yield from self._zoomed(content, prompt, tiers, three=three))
+        previous = None if mask is None else moved(mask, lattice.whole)
+        question = Question(prompt, lattice.whole, previous)
+        found = yield from self._runner.answer(content, [question], three=three)
+        return best_first(found, lattice, prompt)
+
+    def _zoomed(
+        self,
+        content: EncodedPlane,
+        prompt: ObjectPrompt,
+        tiers: Sequence[Sequence[Question]],
+        *,
+        three: bool,
+    ) -> Work[list[Candidate]]:
+        """The most credible mask of any window; two alternatives of the same window follow."""
+        lattice = content.lattice
+        found: list[Candidate] = []
         for questions in tiers:
-            found += yield from self._answer(content, questions, three=False)
+            found += yield from self._runner.answer(content, questions, three=False)
             best = best_first(found, lattice, prompt)[0]
             if credibility(best, lattice, prompt) >= CREDIBLE:
                 break
         if not three:
             return [best]
-        (again,) = [q for tier in tiers for q in tier if _place(q[1]) == best.logits.window]
-        others = yield from self._answer(content, [again], three=True)
+        (again,) = [q for tier in tiers for q in tier if q.window.place == best.logits.window]
+        others = yield from self._runner.answer(content, [again], three=True)
         return different_first([best, *best_first(others, lattice, prompt)], 3)
 
-    def _answer(
-        self,
-        content: EncodedPlane,
-        asked: Sequence[_Question],
-        *,
-        three: bool,
-    ) -> Work[list[Candidate]]:
-        """Candidates in the order asked, as few passes as possible."""
-        encoded = yield from self._encode(content, [window for _, window, _ in asked])
-        questions = [in_window(prompt, window, self.input_size) for prompt, window, _ in asked]
-        groups: dict[tuple[int, bool, bool], list[int]] = defaultdict(list)
-        for number, (question, (_, _, previous)) in enumerate(zip(questions, asked, strict=True)):
-            questions[number] = replace(question, previous=previous)
-            groups[questions[number].layout].append(number)
-        answers: dict[int, list[Candidate]] = {}
-        for numbers in groups.values():
-            embeddings = torch.stack([encoded[asked[n][1]] for n in numbers])
-            prompts = [questions[n] for n in numbers]
-            decoded = yield from self._decode(embeddings, prompts, three=three)
-            for number, logits, scores in zip(numbers, *decoded, strict=True):
-                answers[number] = _candidates(logits, scores, asked[number][1])
-            yield Progress("segmenting", len(answers), len(asked))
-        return [candidate for number in range(len(asked)) for candidate in answers[number]]
 
-    def _encode(
-        self, content: EncodedPlane, windows: Sequence[Window]
-    ) -> Work[dict[Window, torch.Tensor]]:
-        """Embeddings of windows, those at hand and those encoded now."""
-        encoded = content.find(windows)
-        missing = [window for window in dict.fromkeys(windows) if window not in encoded]
-        done = 0
-        while done < len(missing):
-            yield from self._take_pending()
-            some = missing[done : done + self._budget.tiles_per_pass(self.input_size)]
-            found = unless_short_of_memory(partial(self._network.encode, content.plane, some))
-            if found is None:
-                self._relieve(*self._less(len(some)))
-                continue
-            fresh = dict(zip(some, found, strict=True))
-            content.keep(fresh)
-            encoded |= fresh
-            done += len(some)
-            yield Progress("encoding", done, len(missing))
-        return encoded
-
-    def _decode(
-        self, embeddings: torch.Tensor, prompts: Sequence[ModelPrompt], *, three: bool
-    ) -> Work[tuple[np.ndarray, np.ndarray]]:
-        """Logits and scores of prompts of one layout, in as many passes as memory needs."""
-        parts: list[tuple[np.ndarray, np.ndarray]] = []
-        done = 0
-        while done < len(prompts):
-            yield from self._take_pending()
-            step = self._budget.pairs_per_pass(self.input_size)
-            some = slice(done, done + step)
-            decode = partial(self._network.decode, embeddings[some], prompts[some], three=three)
-            found = unless_short_of_memory(decode)
-            if found is None:
-                self._relieve(*self._budget.decode_less(min(step, len(prompts) - done)))
-                continue
-            parts.append(found)
-            done += len(found[0])
-            yield Progress("decoding", done, len(prompts))
-        return np.concatenate([p[0] for p in parts]), np.concatenate([p[1] for p in parts])
-
-    def _less(self, n_windows: int) -> tuple[MemoryBudget, str]:
-        """Fewer windows at a time, else the CPU: a window has one size only."""
-        size = self.input_size
-        if n_windows > 1:
-            return self._budget.encode_less(n_windows, size, size, size)
-        return self._budget.on_cpu()
-
-    def _relieve(self, budget: MemoryBudget, message: str) -> None:
-        release_memory(self._budget.device)
-        if budget.device != self._budget.device:
-            self._network.move(budget.device, budget.dtype)
-        self._budget = budget
-        self._pending.append(Notice(message))
-
-    def _take_pending(self) -> Iterator[Notice]:
-        """Tell what happened since the last event, in order and once."""
-        while self._pending:
-            yield self._pending.pop(0)
+def _tiers(
+    lattice: WindowLattice, prompt: ObjectPrompt, mask: MaskLogits | None, input_size: int
+) -> list[list[Question]]:
+    """What to ask about an object, in order of trial."""
+    if mask is not None:
+        window = later_window(lattice, prompt, mask)
+        return [[Question(prompt, window, moved(mask, window))]]
+    rounds = first_windows(lattice, prompt, input_size)
+    return [[Question(prompt, window) for window in windows] for windows in rounds]
 
 
-def _by_box(prompts: Sequence[ObjectPrompt], content: EncodedPlane) -> list[_Question]:
+def _by_box(prompts: Sequence[ObjectPrompt], content: EncodedPlane) -> list[Question]:
     lattice = content.lattice
-    return [(prompt, lattice.for_object(prompt.extent(), COVERAGE), None) for prompt in prompts]
-
-
-def _candidates(logits: np.ndarray, scores: np.ndarray, window: Window) -> list[Candidate]:
-    return [
-        Candidate(MaskLogits(values, _place(window)), float(score))
-        for values, score in zip(logits, scores, strict=True)
-    ]
-
-
-def _place(window: Window) -> tuple[int, int, int]:
-    return window.top, window.left, window.side
-
-
-def _windows_ahead(lattice: WindowLattice) -> list[Window]:
-    """The coarse windows that cover the plane, as long as they are few."""
-    ahead: list[Window] = []
-    for side in reversed(lattice.sides()):
-        windows = lattice.cover(side)
-        if len(ahead) + len(windows) > _MOST_WINDOWS_AHEAD:
-            break
-        ahead += windows
-    return ahead
+    return [Question(p, lattice.for_object(p.extent(), COVERAGE)) for p in prompts]

@@ -33,11 +33,6 @@ class EncodedPlane:
         self._kept: OrderedDict[Window, torch.Tensor] = OrderedDict()
         self._lock = threading.Lock()
 
-    def missing(self, windows: Iterable[Window]) -> list[Window]:
-        """Windows that have yet to be encoded, each once, in order."""
-        with self._lock:
-            return [w for w in dict.fromkeys(windows) if w not in self._kept]
-
     def find(self, windows: Iterable[Window]) -> dict[Window, torch.Tensor]:
         """Embeddings of those windows that are at hand, and mark them as used."""
         with self._lock:

@@ -33,6 +33,11 @@ class Window:
     left: int
     side: int
 
+    @property
+    def place(self) -> tuple[int, int, int]:
+        """(top, left, side)."""
+        return self.top, self.left, self.side
+
     def holds(self, box: Box) -> bool:
         """Whether a box (top, left, bottom, right) lies inside."""
         inside_top = self.top <= box[0] and self.left <= box[1]
@@ -90,17 +95,6 @@ class WindowLattice:
             snapped = round(wanted / step) * step
             starts.append(int(np.clip(snapped, 0, max(0, extent - side))))
         return Window(starts[0], starts[1], side)
-
-    def cover(self, side: int) -> list[Window]:
-        """All windows of a side, those of a lattice with twice the step."""
-        if not self.zoom:
-            return [self.whole]
-        step = max(1, 2 * (side // _STEPS_PER_SIDE))
-        starts = [
-            sorted({min(n, max(0, extent - side)) for n in range(0, extent, step)})
-            for extent in self.shape
-        ]
-        return [Window(top, left, side) for top in starts[0] for left in starts[1]]
 
     def for_object(self, box: Box, coverage: float) -> Window:
         """The window of which an object's longer side covers about a share.

@@ -74,7 +74,7 @@ class Painter:
 @pytest.fixture
 def painter(segmenter: SamSegmenter, monkeypatch: pytest.MonkeyPatch) -> SamSegmenter:
     """The segmenter with a decoder whose answer is known."""
-    monkeypatch.setattr(segmenter._network, "decode", Painter(segmenter._network))
+    monkeypatch.setattr(segmenter._runner.network, "decode", Painter(segmenter._runner.network))
     return segmenter
 
 
@@ -197,7 +197,7 @@ def test_a_mask_that_is_given_back_counts(segmenter: SamSegmenter, plane: np.nda
 
 def test_whole_images_are_answered_as_transformers_does(whole_folder: Path) -> None:
     model = load_sam(whole_folder, "tiny", device="cpu", precision="float32")
-    network = model._network
+    network = model._runner.network
     plane = np.random.default_rng(1).random((32, 32, 3), np.float32)
     with torch.no_grad():
         wanted = network.model(
@@ -237,7 +237,7 @@ def test_windows_are_encoded_once(
     model = load_sam(zooming_folder, "tiny", device="cpu", precision="float32")
     embedding = model.encode(plane)
     model.predict(embedding, points=[(30, 100)])
-    monkeypatch.setattr(model._network, "encode", lambda *_: pytest.fail("encoded again"))
+    monkeypatch.setattr(model._runner.network, "encode", lambda *_: pytest.fail("encoded again"))
     assert len(model.predict(embedding, points=[(30, 100)])) == 3
 
 

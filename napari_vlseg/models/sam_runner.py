@@ -1,0 +1,167 @@
+"""Passes of SAM's two halves over windows, with what to do when memory runs out."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from napari_vlseg.events import Notice, Progress, Work
+from napari_vlseg.models.base import MaskLogits
+from napari_vlseg.models.devices import (
+    is_out_of_memory,
+    release_memory,
+    unless_short_of_memory,
+)
+from napari_vlseg.models.memory import MemoryBudget
+from napari_vlseg.models.sam_cache import EncodedPlane
+from napari_vlseg.models.sam_choice import Candidate
+from napari_vlseg.models.sam_network import ModelPrompt, SamNetwork
+from napari_vlseg.models.sam_prompts import ObjectPrompt, in_window
+from napari_vlseg.models.sam_windows import Window
+
+
+@dataclass(frozen=True, eq=False)
+class Question:
+    """What is asked of one window.
+
+    Attributes
+    ----------
+    prompt : ObjectPrompt
+    window : Window
+    previous : numpy.ndarray, shape (m, m), float32, or None
+        Logits to go on from, as the window sees them.
+    """
+
+    prompt: ObjectPrompt
+    window: Window
+    previous: npt.NDArray[np.float32] | None = None
+
+
+class SamRunner:
+    """Encodes windows and answers questions in as few passes as memory allows.
+
+    Parameters
+    ----------
+    network : SamNetwork
+    device : torch.device
+    dtype : torch.dtype
+        Precision of the image encoder.
+
+    Attributes
+    ----------
+    network : SamNetwork
+    budget : MemoryBudget
+        Where it runs now and how much at once.
+    """
+
+    def __init__(self, network: SamNetwork, device: torch.device, dtype: torch.dtype) -> None:
+        self.network = network
+        self.budget = MemoryBudget(device, dtype)
+        self._pending: list[Notice] = []
+        try:
+            network.move(device, dtype)
+        except RuntimeError as error:
+            if not is_out_of_memory(error):
+                raise
+            self._relieve(*self.budget.on_cpu())
+
+    def answer(
+        self,
+        content: EncodedPlane,
+        asked: Sequence[Question],
+        *,
+        three: bool,
+    ) -> Work[list[Candidate]]:
+        """Candidates in the order asked, as few passes as possible."""
+        encoded = yield from self.encode(content, [question.window for question in asked])
+        groups: dict[tuple[int, bool, bool], list[int]] = defaultdict(list)
+        prompts = [self._model_prompt(question) for question in asked]
+        for number, prompt in enumerate(prompts):
+            groups[prompt.layout].append(number)
+        answers: dict[int, list[Candidate]] = {}
+        for numbers in groups.values():
+            embeddings = torch.stack([encoded[asked[n].window] for n in numbers])
+            decoded = yield from self._decode(
+                embeddings, [prompts[n] for n in numbers], three=three
+            )
+            for number, logits, scores in zip(numbers, *decoded, strict=True):
+                answers[number] = _candidates(logits, scores, asked[number].window)
+            yield Progress("segmenting", len(answers), len(asked))
+        return [candidate for number in range(len(asked)) for candidate in answers[number]]
+
+    def _model_prompt(self, question: Question) -> ModelPrompt:
+        prompt = in_window(question.prompt, question.window, self.network.input_size)
+        return replace(prompt, previous=question.previous)
+
+    def encode(
+        self, content: EncodedPlane, windows: Sequence[Window]
+    ) -> Work[dict[Window, torch.Tensor]]:
+        """Embeddings of windows, those at hand and those encoded now."""
+        encoded = content.find(windows)
+        missing = [window for window in dict.fromkeys(windows) if window not in encoded]
+        done = 0
+        while done < len(missing):
+            yield from self._take_pending()
+            some = missing[done : done + self.budget.tiles_per_pass(self.network.input_size)]
+            found = unless_short_of_memory(partial(self.network.encode, content.plane, some))
+            if found is None:
+                self._relieve(*self._less(len(some)))
+                continue
+            fresh = dict(zip(some, found, strict=True))
+            content.keep(fresh)
+            encoded |= fresh
+            done += len(some)
+            yield Progress("encoding", done, len(missing))
+        return encoded
+
+    def _decode(
+        self, embeddings: torch.Tensor, prompts: Sequence[ModelPrompt], *, three: bool
+    ) -> Work[tuple[np.ndarray, np.ndarray]]:
+        """Logits and scores of prompts of one layout, in as many passes as memory needs."""
+        parts: list[tuple[np.ndarray, np.ndarray]] = []
+        done = 0
+        while done < len(prompts):
+            yield from self._take_pending()
+            step = self.budget.pairs_per_pass(self.network.input_size)
+            some = slice(done, done + step)
+            decode = partial(self.network.decode, embeddings[some], prompts[some], three=three)
+            found = unless_short_of_memory(decode)
+            if found is None:
+                self._relieve(*self.budget.decode_less(min(step, len(prompts) - done)))
+                continue
+            parts.append(found)
+            done += len(found[0])
+            yield Progress("decoding", done, len(prompts))
+        return np.concatenate([p[0] for p in parts]), np.concatenate([p[1] for p in parts])
+
+    def _less(self, n_windows: int) -> tuple[MemoryBudget, str]:
+        """Fewer windows at a time, else the CPU: a window has one size only."""
+        size = self.network.input_size
+        if n_windows > 1:
+            return self.budget.encode_less(n_windows, size, size, size)
+        return self.budget.on_cpu()
+
+    def _relieve(self, budget: MemoryBudget, message: str) -> None:
+        release_memory(self.budget.device)
+        if budget.device != self.budget.device:
+            self.network.move(budget.device, budget.dtype)
+        self.budget = budget
+        self._pending.append(Notice(message))
+
+    def _take_pending(self) -> Iterator[Notice]:
+        """Tell what happened since the last event, in order and once."""
+        while self._pending:
+            yield self._pending.pop(0)
+
+
+def _candidates(logits: np.ndarray, scores: np.ndarray, window: Window) -> list[Candidate]:
+    return [
+        Candidate(MaskLogits(values, window.place), float(score))
+        for values, score in zip(logits, scores, strict=True)
+    ]
