@@ -11,7 +11,7 @@ import torch
 
 from napari_vlseg.models.preprocessing import Preprocessing, resize_plane
 from napari_vlseg.models.sam_contrast import stretch_tile
-from napari_vlseg.models.sam_drawing import draw_prompts
+from napari_vlseg.models.sam_decoding import decode_prompts
 from napari_vlseg.models.sam_windows import Window
 
 
@@ -147,42 +147,17 @@ class SamNetwork:
             Predicted IoU.
         """
         n_points, _, _ = prompts[0].layout
-        points = self._stack([p.points for p in prompts]) if n_points else None
-        labels = self._stack([p.labels for p in prompts]) if n_points else None
-        boxes = self._stack([p.box for p in prompts if p.box is not None])
-        previous = self._stack([p.previous for p in prompts if p.previous is not None])
-        if self.display.draw_prompts:
-            zoom = self.input_size / self.mask_size
-            previous = draw_prompts(
-                len(prompts),
-                self.mask_size,
-                zoom,
-                points=points,
-                labels=labels,
-                boxes=boxes,
-                previous=previous,
-            )
-        sparse, dense = self.model.prompt_encoder(
-            None if points is None else _as_xy(points)[:, None],
-            None if labels is None else labels[:, None],
-            None if boxes is None else _as_xy(boxes)[:, None],
-            None if previous is None else previous[:, None],
+        logits, scores = decode_prompts(
+            self.model,
+            embeddings.to(self.device),
+            points=self._stack([p.points for p in prompts]) if n_points else None,
+            labels=self._stack([p.labels for p in prompts]) if n_points else None,
+            boxes=self._stack([p.box for p in prompts if p.box is not None]),
+            previous=self._stack([p.previous for p in prompts if p.previous is not None]),
+            three=three,
+            draw=self.display.draw_prompts,
         )
-        positions = self.model.get_image_wide_positional_embeddings()
-        logits, scores = self.model.mask_decoder(
-            image_embeddings=embeddings.to(self.device),
-            image_positional_embeddings=positions.expand(len(prompts), -1, -1, -1),
-            sparse_prompt_embeddings=sparse,
-            dense_prompt_embeddings=dense,
-            multimask_output=three,
-        )
-        return logits[:, 0].float().cpu().numpy(), scores[:, 0].float().cpu().numpy()
+        return logits.cpu().numpy(), scores.cpu().numpy()
 
     def _stack(self, parts: Sequence[np.ndarray]) -> torch.Tensor | None:
         return torch.from_numpy(np.stack(parts)).to(self.device) if parts else None
-
-
-def _as_xy(places: torch.Tensor) -> torch.Tensor:
-    """(row, col) or two corners from the window's edge → (x, y) from the first pixel's centre."""
-    order = [1, 0] if places.shape[-1] == 2 else [1, 0, 3, 2]
-    return places[..., order] - 0.5

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from transformers import SamModel
 
-from napari_vlseg.models.sam_drawing import draw_prompts
+from napari_vlseg.models.sam_decoding import decode_prompts
 from napari_vlseg.training.optimisation import Optimisers, update_average
 from napari_vlseg.training.sam.batches import SamBatch
 from napari_vlseg.training.sam.builder import build_sam
@@ -163,7 +163,16 @@ class _Rehearsal:
     ) -> torch.Tensor:
         """Predict, add to the loss and the report; the logits a person would go on from."""
         three = bool(self._rng.random() < _ONE_OF_THREE_SHARE[kind])
-        logits, scores = decode(self._model, seen, points, labels, boxes, previous, three)
+        logits, scores = decode_prompts(
+            self._model,
+            seen,
+            points=points,
+            labels=labels,
+            boxes=boxes,
+            previous=previous,
+            three=three,
+            draw=True,
+        )
         mask_loss, quality_loss, iou = candidate_loss(logits, scores, masks)
         weight = _CORRECTION_WEIGHT if kind == "correction" else 1.0
         self.total = self.total + weight * (mask_loss + _QUALITY_WEIGHT * quality_loss)
@@ -175,67 +184,3 @@ class _Rehearsal:
         }
         best = scores.argmax(-1)
         return logits[torch.arange(len(logits)), best].detach()
-
-
-def decode(
-    model: SamModel,
-    embeddings: torch.Tensor,
-    points: torch.Tensor | None,
-    labels: torch.Tensor | None,
-    boxes: torch.Tensor | None,
-    previous: torch.Tensor | None,
-    three: bool,
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Masks of one prompt per embedding.
-
-    Parameters
-    ----------
-    model : SamModel
-    embeddings : Tensor, shape (n, channels, grid, grid)
-    points : Tensor of float32, shape (n, k, 2), or None
-        (row, col) from the tile's edge, in model pixels.
-    labels : Tensor of int64, shape (n, k), or None
-    boxes : Tensor of float32, shape (n, 4), or None
-        (top, left, bottom, right) edges, in model pixels.
-    previous : Tensor of float32, shape (n, mask_size, mask_size), or None
-        Logits to go on from.
-    three : bool
-        Three candidates instead of one.
-
-    Returns
-    -------
-    logits : Tensor of float32, shape (n, candidates, mask_size, mask_size)
-    scores : Tensor of float32, shape (n, candidates)
-    """
-    size = model.config.vision_config.image_size
-    mask_size = 4 * size // model.config.vision_config.patch_size
-    drawing = draw_prompts(
-        len(embeddings),
-        mask_size,
-        size / mask_size,
-        points=points,
-        labels=labels,
-        boxes=boxes,
-        previous=previous,
-    )
-    sparse, dense = model.prompt_encoder(
-        None if points is None else _as_xy(points)[:, None],
-        None if labels is None else labels[:, None],
-        None if boxes is None else _as_xy(boxes)[:, None],
-        drawing[:, None],
-    )
-    positions = model.get_image_wide_positional_embeddings()
-    logits, scores = model.mask_decoder(
-        image_embeddings=embeddings,
-        image_positional_embeddings=positions.expand(len(embeddings), -1, -1, -1),
-        sparse_prompt_embeddings=sparse,
-        dense_prompt_embeddings=dense,
-        multimask_output=three,
-    )
-    return logits[:, 0].float(), scores[:, 0].float()
-
-
-def _as_xy(places: torch.Tensor) -> torch.Tensor:
-    """(row, col) or two corners from the tile's edge → (x, y) from the first pixel's centre."""
-    order = [1, 0] if places.shape[-1] == 2 else [1, 0, 3, 2]
-    return places[..., order] - 0.5
