@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from skimage.measure import regionprops
 
 import napari_vlseg
 from napari_vlseg.errors import ImageError, ModelError, PromptError
@@ -18,6 +19,9 @@ from napari_vlseg.models.base import MaskLogits, PromptableSegmenter
 from napari_vlseg.models.sam import SamSegmenter
 from napari_vlseg.models.sam_network import ModelPrompt, SamNetwork
 from napari_vlseg.models.sam_weights import load_sam
+from napari_vlseg.planes import ImageView, extract_plane
+from napari_vlseg.samples import load_sample
+from napari_vlseg.training.sam.clicks import deepest_pixel
 from tests.models.tiny_sam import ZOOM, save_sam
 
 SHAPE = (75, 120)
@@ -308,14 +312,22 @@ SAM_MINI = next(spec for spec in registry.specs("clicks") if spec.name == "sam-m
 
 
 @pytest.mark.skipif(not SAM_MINI.is_present(), reason="this checkout has no bundled weights")
-def test_the_bundled_model_outlines_a_nucleus_it_is_shown() -> None:
+def test_the_bundled_model_outlines_nuclei_of_the_sample() -> None:
     model = napari_vlseg.load_model("sam-mini", device="cpu")
-    rows, cols = np.indices((96, 128))
-    truth = ((rows - 40) / 11) ** 2 + ((cols - 80) / 8) ** 2 <= 1
-    noise = np.random.default_rng(0).normal(0, 0.03, truth.shape)
-    gray = np.clip(0.1 + 0.6 * truth + noise, 0, 1).astype(np.float32)
-    embedding = model.encode(np.repeat(gray[..., None], 3, axis=-1))
-    by_click = model.predict(embedding, points=[(40, 80)])[0].mask
-    (by_box,) = model.predict(embedding, boxes=[(28.5, 71.5, 51.5, 88.5)], multimask=False)
-    for mask in (by_click, by_box.mask):
-        assert (mask & truth).sum() / (mask | truth).sum() > 0.6
+    image, labels = load_sample("fluorescence")
+    embedding = model.encode(extract_plane(image, (), ImageView(rgb=image.ndim == 3)))
+    by_click, by_box = [], []
+    for nucleus in sorted(regionprops(labels), key=lambda region: -region.area)[:4]:
+        truth = labels == nucleus.label
+        edges = np.array(nucleus.bbox) - 0.5
+        by_click.append(
+            _iou(model.predict(embedding, points=[deepest_pixel(truth)])[0].mask, truth)
+        )
+        (boxed,) = model.predict(embedding, boxes=[edges], multimask=False)
+        by_box.append(_iou(boxed.mask, truth))
+    assert np.mean(by_click) > 0.6
+    assert min(by_box) > 0.6
+
+
+def _iou(found: np.ndarray, truth: np.ndarray) -> float:
+    return float((found & truth).sum() / (found | truth).sum())
