@@ -220,7 +220,8 @@ def load(name: str, device: str, offline: bool, reporter: Reporter) -> DenseSegm
     from napari_vlseg.models import registry
 
     # None leaves the decision to the environment, which may say offline too.
-    return reporter.run(registry.load_steps(name, device=device, offline=offline or None))
+    model = reporter.run(registry.load_steps(name, device=device, offline=offline or None))
+    return registry.require_dense(model)
 
 
 def _report(

@@ -308,6 +308,11 @@ def test_models_for_clicks_are_listed_apart() -> None:
     assert "sam-mini" not in {spec.name for spec in registry.specs()}
 
 
+def test_a_model_for_clicks_is_refused_where_text_is_asked_for(segmenter: SamSegmenter) -> None:
+    with pytest.raises(ModelError, match="“tiny” takes clicks and boxes, not text.*vlseg-mini"):
+        registry.require_dense(segmenter)
+
+
 SAM_MINI = next(spec for spec in registry.specs("clicks") if spec.name == "sam-mini")
 
 
