@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 # For annotations alone, so that listing models costs no heavy import.
 if TYPE_CHECKING:
     import numpy as np
+    import numpy.typing as npt
 
     from napari_vlseg.events import Work
     from napari_vlseg.prompts import ClassPrompt, ReferencePrompt
@@ -222,9 +223,9 @@ class PromptableSegmenter(Protocol):
         self,
         embedding: PromptableEmbedding,
         *,
-        points: np.ndarray | None = None,
-        point_labels: np.ndarray | None = None,
-        boxes: np.ndarray | None = None,
+        points: npt.ArrayLike | None = None,
+        point_labels: npt.ArrayLike | None = None,
+        boxes: npt.ArrayLike | None = None,
         mask: MaskLogits | None = None,
         multimask: bool = True,
     ) -> list[MaskProposal]:
@@ -258,9 +259,9 @@ class PromptableSegmenter(Protocol):
         self,
         embedding: PromptableEmbedding,
         *,
-        points: np.ndarray | None = None,
-        point_labels: np.ndarray | None = None,
-        boxes: np.ndarray | None = None,
+        points: npt.ArrayLike | None = None,
+        point_labels: npt.ArrayLike | None = None,
+        boxes: npt.ArrayLike | None = None,
         mask: MaskLogits | None = None,
         multimask: bool = True,
     ) -> Work[list[MaskProposal]]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal
 
 from napari_vlseg.errors import ModelError
 from napari_vlseg.events import Event, Notice, Progress, Work, run
@@ -85,18 +85,6 @@ def specs(task: Literal["text", "clicks"] = "text") -> tuple[ModelSpec, ...]:
     return tuple(spec for spec in discover()[0] if spec.task == task)
 
 
-@overload
-def load(
-    name_or_path: Literal["sam-mini"],
-    *,
-    device: str = "auto",
-    precision: str = "auto",
-    offline: bool | None = None,
-    on_event: Callable[[Event], Any] | None = None,
-) -> PromptableSegmenter: ...
-
-
-@overload
 def load(
     name_or_path: str = DEFAULT_MODEL,
     *,
@@ -104,17 +92,7 @@ def load(
     precision: str = "auto",
     offline: bool | None = None,
     on_event: Callable[[Event], Any] | None = None,
-) -> DenseSegmenter: ...
-
-
-def load(
-    name_or_path: str = DEFAULT_MODEL,
-    *,
-    device: str = "auto",
-    precision: str = "auto",
-    offline: bool | None = None,
-    on_event: Callable[[Event], Any] | None = None,
-) -> AnyModel:
+) -> Any:
     """Load a model.
 
     Parameters

@@ -6,14 +6,16 @@ import os
 import tempfile
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
 
 from napari_vlseg.errors import ModelError
 from napari_vlseg.training.optimisation import Optimisers
-from napari_vlseg.training.settings import PretrainSettings
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 CHECKPOINT_NAME = "checkpoint.pt"
 _FIXED_FOR_A_RUN = ("seed", "steps", "n_scenes", "scene_size", "batch", "model", "rate")
@@ -22,7 +24,7 @@ _FIXED_FOR_A_RUN = ("seed", "steps", "n_scenes", "scene_size", "batch", "model",
 def save_checkpoint(
     folder: Path,
     step: int,
-    settings: PretrainSettings,
+    settings: DataclassInstance,
     modules: dict[str, nn.Module],
     optimisers: Optimisers,
 ) -> None:
@@ -34,7 +36,7 @@ def save_checkpoint(
         Folder of the run.
     step : int
         Number of steps done.
-    settings : PretrainSettings
+    settings : dataclass
         Kept to refuse a resume under different ones.
     modules : dict of str to Module
         Model, average and auxiliary heads.
@@ -55,7 +57,7 @@ def save_checkpoint(
 
 def load_checkpoint(
     folder: Path,
-    settings: PretrainSettings,
+    settings: DataclassInstance,
     modules: dict[str, nn.Module],
     optimisers: Optimisers,
 ) -> int:
@@ -95,6 +97,6 @@ def start_from(checkpoint: Path, modules: dict[str, nn.Module]) -> None:
         modules[name].load_state_dict(kept[source])
 
 
-def _fingerprint(settings: PretrainSettings) -> dict[str, Any]:
+def _fingerprint(settings: DataclassInstance) -> dict[str, Any]:
     values = asdict(settings)
     return {name: values[name] for name in _FIXED_FOR_A_RUN}

@@ -309,7 +309,7 @@ def test_models_for_clicks_are_listed_apart() -> None:
 
 
 def test_a_model_for_clicks_is_refused_where_text_is_asked_for(segmenter: SamSegmenter) -> None:
-    with pytest.raises(ModelError, match="“tiny” takes clicks and boxes, not text.*vlseg-mini"):
+    with pytest.raises(ModelError, match=r"“tiny” takes clicks and boxes, not text.*vlseg-mini"):
         registry.require_dense(segmenter)
 
 

@@ -80,7 +80,7 @@ class ViewSource:
             images: Sequence[LabelledImage] = self._by_kind[kind]
         else:
             images = self._scenes
-        return images[rng.integers(len(images))]
+        return images[int(rng.integers(len(images)))]
 
 
 def make_batch(source: ViewSource, shape: SamBatchShape, seed: int, step: int) -> SamBatch:

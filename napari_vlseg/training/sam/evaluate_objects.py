@@ -90,7 +90,7 @@ class _Tally:
         embedding = model.encode(plane)
         self._encode_seconds.append(time.perf_counter() - began)
         watershed = WatershedByClick(plane)
-        boxes = [tuple(int(edge) for edge in image.boxes[n]) for n in chosen]
+        boxes = [_pixel_box(image.boxes[n]) for n in chosen]
         truths = [np.isin(image.labels, image.members[n]) for n in chosen]
         self._add_boxes(model, embedding, plane, image.kind, boxes, truths, rng)
         for number, truth in enumerate(truths):
@@ -152,6 +152,11 @@ class _Tally:
             "seconds_per_encoding": round(float(np.median(self._encode_seconds)), 4),
             "threads": torch.get_num_threads(),
         }
+
+
+def _pixel_box(edges: npt.NDArray[np.int64]) -> PixelBox:
+    top, left, bottom, right = (int(edge) for edge in edges)
+    return top, left, bottom, right
 
 
 def _summary(values: Sequence[tuple[str, float]]) -> dict[str, Any]:

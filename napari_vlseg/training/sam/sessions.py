@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from napari_vlseg.models.base import PromptableEmbedding, PromptableSegmenter
+from napari_vlseg.models.base import MaskProposal, PromptableEmbedding, PromptableSegmenter
 from napari_vlseg.training.sam.clicks import corrective_click, deepest_pixel
 
 Mask = npt.NDArray[np.bool_]
@@ -55,7 +55,7 @@ def click_session(
     points, labels = [deepest_pixel(truth)], [1]
     ious: list[float] = []
     seconds: list[float] = []
-    proposals = []
+    proposals: list[MaskProposal] = []
     best_of_three = 0.0
     for number in range(n_clicks):
         began = time.perf_counter()
