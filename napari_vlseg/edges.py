@@ -215,7 +215,7 @@ def _shrunk(values: np.ndarray, step: int) -> np.ndarray:
     height, width = values.shape
     padded = np.pad(values, ((0, -height % step), (0, -width % step)), mode="edge")
     starts = [padded[row::step, col::step] for row in range(step) for col in range(step)]
-    return np.mean(starts, axis=0, dtype=np.float32)
+    return np.asarray(np.mean(starts, axis=0, dtype=np.float32))
 
 
 def _enlarged(values: np.ndarray, step: int, shape: tuple[int, ...]) -> np.ndarray:

@@ -206,8 +206,7 @@ def _failures(present: Mapping[str, Any], scenes: Mapping[str, Any]) -> list[str
     """The kinds on which Otsu is better, and the weakest phrases."""
     model, otsu = present["nuclei"]["iou_by_kind"], present["Otsu"]["iou_by_kind"]
     lines = [
-        f"- On {_spaced(kind)} images Otsu is better: {otsu[kind]:.3f} against "
-        f"{model[kind]:.3f}."
+        f"- On {_spaced(kind)} images Otsu is better: {otsu[kind]:.3f} against {model[kind]:.3f}."
         for kind in _KINDS
         if kind in model and model[kind] < otsu[kind]
     ]

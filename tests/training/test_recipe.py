@@ -1,4 +1,4 @@
-"""The recipe itself at a two-minute budget: the model learns what an untrained one does not know."""
+"""The recipe at a two-minute budget: the model learns what an untrained one does not know."""
 
 from __future__ import annotations
 
