@@ -24,6 +24,8 @@ class BrightnessSegmenter:
     ----------
     n_encoded : int
         How often a plane was encoded.
+    edges_asked : list of bool or None
+        What `predict` was told about edges, call by call.
     """
 
     default_threshold = 0.5
@@ -32,6 +34,7 @@ class BrightnessSegmenter:
 
     def __init__(self) -> None:
         self.n_encoded = 0
+        self.edges_asked: list[bool | None] = []
         self.info = ModelInfo("brightness", "1")
 
     def embedding_key(self, plane: np.ndarray, working_scale: float | None = None) -> str:
@@ -79,6 +82,7 @@ class BrightnessSegmenter:
     def predict_steps(
         self, embedding: Embedding, prompts: Sequence[Conditional], *, edges: bool | None = None
     ) -> Work[np.ndarray]:
+        self.edges_asked.append(edges)
         yield Progress("segmenting", 1, 1)
         (brightness,) = embedding.activations
         maps = [p.vector[0] + p.vector[1] * brightness for p in prompts]

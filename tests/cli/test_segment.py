@@ -38,6 +38,13 @@ def test_labels_and_one_record_per_object_are_written(cli, model, cells, scene, 
         assert 0.5 < record["score"] <= 1
 
 
+def test_edges_are_followed_or_not_as_asked(cli, model, cells, tmp_path):
+    for options in ((), ("--edges",), ("--no-edges",)):
+        done = cli("segment", cells, "--text", "bright", "--out", tmp_path / "out", *options)
+        assert done.code == 0
+    assert model.edges_asked == [model.default_edges, True, False]
+
+
 def test_pixel_size_is_kept(cli, model, cells, tmp_path):
     cli("segment", cells, "--text", "bright", "--out", tmp_path / "out", "--probabilities")
     for name in ("cells.tif", "cells_probabilities.tif"):

@@ -60,4 +60,5 @@ def proposals(scene: Scene, prompts: PromptTable) -> Proposals:
         ModelInfo("vlseg-mini", "abc", "f00"),
         1.5,
         ("“zebra” is not in the vocabulary.",),
+        edges=True,
     )

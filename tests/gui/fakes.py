@@ -39,6 +39,7 @@ class BrightnessModel:
     def __init__(self, seconds_per_tile: float = 0.0, gate: threading.Event | None = None) -> None:
         self.info = ModelInfo("brightness", "1", device="cpu")
         self.tiles_encoded = 0
+        self.edges_asked: list[bool | None] = []
         self._seconds = seconds_per_tile
         self._gate = gate
 
@@ -77,6 +78,7 @@ class BrightnessModel:
     def predict_steps(
         self, embedding: Embedding, prompts: Sequence[Conditional], *, edges: bool | None = None
     ) -> Work[np.ndarray]:
+        self.edges_asked.append(edges)
         yield Progress("segmenting", 1, 1)
         (brightness,) = embedding.activations
         return np.stack(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,13 @@ def test_the_model_is_loaded_and_the_image_encoded_once(session: Session) -> Non
     assert session.loader.loads == 1
     assert session.loader.model.tiles_encoded == 20
     assert set(session.controller.labels.features["prompt"]) == {"cells"}
+
+
+def test_the_person_decides_whether_objects_follow_the_edges(session: Session) -> None:
+    for edges in (None, True, False):
+        session.controller.set_settings(replace(session.controller.settings, edges=edges))
+        session.ask()
+    assert session.loader.model.edges_asked == [False, True, False]
 
 
 def test_no_image_and_no_prompt_are_sentences() -> None:

@@ -41,3 +41,15 @@ def test_a_change_is_reported_with_all_settings(popup: SettingsPopup) -> None:
     assert reports[0] == ModelSettings(device="cpu", precision="bfloat16", working_scale=2.0)
     assert reports[1] == ModelSettings(device="cpu", precision="bfloat16")
     assert popup.form.working_scale.native.text() == "auto"
+
+
+@pytest.mark.parametrize("edges", [None, True, False])
+def test_edges_are_shown_and_reported(popup: SettingsPopup, edges: bool | None) -> None:
+    reports: list[ModelSettings] = []
+    popup.show_settings(ModelSettings(edges=edges))
+    assert popup.form.edges.value is edges
+    popup.edited.connect(reports.append)
+    popup.form.offline.value = True
+    assert reports == [ModelSettings(edges=edges, offline=True)]
+    popup.form.edges.value = edges is None
+    assert reports[-1].edges is (edges is None)

@@ -46,6 +46,14 @@ def test_each_object_is_a_row_of_the_table(model, plane):
     assert result.labels[40, 50] == 2
 
 
+@pytest.mark.parametrize("default", [False, True])
+def test_edges_are_the_choice_of_the_person_else_of_the_model(model, plane, default):
+    model.default_edges = default
+    table = PromptTable.build("bright")
+    found = [run(propose(model, plane, table, edges=edges)).edges for edges in (None, True, False)]
+    assert found == model.edges_asked == [default, True, False]
+
+
 def test_nothing_found_is_an_empty_table_with_the_same_columns(model, plane):
     result = run(propose(model, plane, PromptTable.build("nothing")))
     assert tuple(result.objects.columns) == OBJECT_COLUMNS
