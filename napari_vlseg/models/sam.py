@@ -202,7 +202,10 @@ class SamSegmenter:
                     "the same object alone."
                 )
             candidates = yield from self._runner.answer(
-                content, _by_box(prompts, content), three=False
+                content,
+                _by_box(prompts, content),
+                three=False,
+                views=self._runner.network.display.views,
             )
         else:
             candidates = yield from self._one_object(content, prompts[0], mask, three=multimask)
@@ -241,15 +244,20 @@ class SamSegmenter:
         lattice = content.lattice
         found: list[Candidate] = []
         for questions in tiers:
-            found += yield from self._runner.answer(content, questions, three=False)
+            views = self._views(questions)
+            found += yield from self._runner.answer(content, questions, three=False, views=views)
             best = best_first(found, lattice, prompt)[0]
             if credibility(best, lattice, prompt) >= CREDIBLE:
                 break
         if not three:
             return [best]
         (again,) = [q for tier in tiers for q in tier if q.window.place == best.logits.window]
-        others = yield from self._runner.answer(content, [again], three=True)
+        others = yield from self._runner.answer(content, [again], three=True, views=views)
         return different_first([best, *best_first(others, lattice, prompt)], 3)
+
+    def _views(self, questions: Sequence[Question]) -> int:
+        """Mirrored views to average: of many windows one each, since another may be chosen."""
+        return self._runner.network.display.views if len(questions) == 1 else 1
 
 
 def _tiers(

@@ -53,11 +53,14 @@ class WindowDisplay:
         Each window stretched to its own dark and bright end.
     draw_prompts : bool
         Prompts drawn into the mask prompt too, see `draw_prompts`.
+    views : {1, 2, 4}
+        How many mirrored views of a window are answered and averaged.
     """
 
     zoom: bool = False
     local_contrast: bool = False
     draw_prompts: bool = False
+    views: int = 1
 
 
 class SamNetwork:
@@ -124,7 +127,7 @@ class SamNetwork:
             scaled = stretch_tile(scaled)
         pixels = torch.zeros(1, 3, size, size)
         pixels[:, :, :rows, :cols] = self.preprocessing.normalize(scaled[None])
-        return pixels
+        return pixels.flip([axis for axis, bit in ((3, 1), (2, 2)) if window.mirror & bit])
 
     @torch.inference_mode()
     def decode(

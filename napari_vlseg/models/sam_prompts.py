@@ -139,4 +139,9 @@ def in_window(prompt: ObjectPrompt, window: Window, input_size: int) -> ModelPro
     if prompt.box is not None:
         edges = (np.array(prompt.box, np.float32) - np.tile(corner, 2)) * np.float32(scale)
         box = np.clip(edges, 0, input_size)
+    for axis, bit in ((1, 1), (0, 2)):
+        if window.mirror & bit:
+            points[:, axis] = input_size - points[:, axis]
+            if box is not None:
+                box[[axis, axis + 2]] = input_size - box[[axis + 2, axis]]
     return ModelPrompt(points[shown], prompt.labels[shown], box)

@@ -23,7 +23,7 @@ from napari_vlseg.models.sam_cache import EncodedPlane
 from napari_vlseg.models.sam_choice import Candidate
 from napari_vlseg.models.sam_network import ModelPrompt, SamNetwork
 from napari_vlseg.models.sam_prompts import ObjectPrompt, in_window
-from napari_vlseg.models.sam_windows import Window
+from napari_vlseg.models.sam_windows import Window, flipped
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,28 +72,41 @@ class SamRunner:
             self._relieve(*self.budget.on_cpu())
 
     def answer(
-        self,
-        content: EncodedPlane,
-        asked: Sequence[Question],
-        *,
-        three: bool,
+        self, content: EncodedPlane, asked: Sequence[Question], *, three: bool, views: int = 1
     ) -> Work[list[Candidate]]:
-        """Candidates in the order asked, as few passes as possible."""
-        encoded = yield from self.encode(content, [question.window for question in asked])
+        """Candidates in the order asked, in as few passes as possible.
+
+        Parameters
+        ----------
+        content : EncodedPlane
+        asked : sequence of Question
+        three : bool
+            Three candidates for each question instead of one.
+        views : {1, 2, 4}
+            How many mirrored views of each window are answered; logits and scores are averaged.
+        """
+        shown = [_mirrored(question, way) for question in asked for way in range(views)]
+        encoded = yield from self.encode(content, [question.window for question in shown])
         groups: dict[tuple[int, bool, bool], list[int]] = defaultdict(list)
-        prompts = [self._model_prompt(question) for question in asked]
+        prompts = [self._model_prompt(question) for question in shown]
         for number, prompt in enumerate(prompts):
             groups[prompt.layout].append(number)
-        answers: dict[int, list[Candidate]] = {}
+        answers: dict[int, tuple[np.ndarray, np.ndarray]] = {}
         for numbers in groups.values():
-            embeddings = torch.stack([encoded[asked[n].window] for n in numbers])
+            embeddings = torch.stack([encoded[shown[n].window] for n in numbers])
             decoded = yield from self._decode(
                 embeddings, [prompts[n] for n in numbers], three=three
             )
             for number, logits, scores in zip(numbers, *decoded, strict=True):
-                answers[number] = _candidates(logits, scores, asked[number].window)
-            yield Progress("segmenting", len(answers), len(asked))
-        return [candidate for number in range(len(asked)) for candidate in answers[number]]
+                answers[number] = flipped(logits, shown[number].window.mirror), scores
+            yield Progress("segmenting", len(answers), len(shown))
+        return [
+            candidate
+            for first, question in zip(range(0, len(shown), views), asked, strict=True)
+            for candidate in _averaged(
+                [answers[n] for n in range(first, first + views)], question.window
+            )
+        ]
 
     def _model_prompt(self, question: Question) -> ModelPrompt:
         prompt = in_window(question.prompt, question.window, self.network.input_size)
@@ -160,7 +173,20 @@ class SamRunner:
             yield self._pending.pop(0)
 
 
-def _candidates(logits: np.ndarray, scores: np.ndarray, window: Window) -> list[Candidate]:
+def _mirrored(question: Question, way: int) -> Question:
+    """The same question to a mirrored view of its window."""
+    previous = question.previous
+    return Question(
+        question.prompt,
+        replace(question.window, mirror=way),
+        None if previous is None else flipped(previous, way),
+    )
+
+
+def _averaged(answers: Sequence[tuple[np.ndarray, np.ndarray]], window: Window) -> list[Candidate]:
+    """Candidates of one question from the logits and scores of its views."""
+    logits = np.mean([values for values, _ in answers], axis=0)
+    scores = np.mean([scores for _, scores in answers], axis=0)
     return [
         Candidate(MaskLogits(values, window.place), float(score))
         for values, score in zip(logits, scores, strict=True)

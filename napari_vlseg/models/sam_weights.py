@@ -17,7 +17,8 @@ from napari_vlseg.models.weights import (
 )
 from napari_vlseg.proposals import ModelInfo
 
-_DISPLAY_OPTIONS = ("zoom", "local_contrast", "draw_prompts")
+_SWITCHES = ("zoom", "local_contrast", "draw_prompts")
+_VIEWS = (1, 2, 4)
 
 
 def load_sam(
@@ -66,10 +67,16 @@ def _read_display(folder: Path) -> WindowDisplay:
     if not path.is_file():
         return WindowDisplay()
     content = read_json_object(path)
-    options = {name: content.get(name, False) for name in _DISPLAY_OPTIONS}
-    if not all(isinstance(value, bool) for value in options.values()):
+    switches = {name: content.get(name, False) for name in _SWITCHES}
+    if not all(isinstance(value, bool) for value in switches.values()):
         raise ModelError(
-            f"{path} has another value than true and false for {', '.join(_DISPLAY_OPTIONS)}: "
+            f"{path} has another value than true and false for {', '.join(_SWITCHES)}: "
             "take a fresh copy of the model."
         )
-    return WindowDisplay(**options)
+    views = content.get("views", 1)
+    if views not in _VIEWS:
+        raise ModelError(
+            f"{path} has {views} views, which is none of 1, 2 and 4: take a fresh copy of the "
+            "model."
+        )
+    return WindowDisplay(**switches, views=int(views))

@@ -27,11 +27,15 @@ class Window:
     ----------
     top, left, side : int
         In image pixels.
+    mirror : int
+        How the model sees it: 1 with left and right exchanged, 2 with top and bottom, 3 with
+        both, 0 as it is.
     """
 
     top: int
     left: int
     side: int
+    mirror: int = 0
 
     @property
     def place(self) -> tuple[int, int, int]:
@@ -42,6 +46,12 @@ class Window:
         """Whether a box (top, left, bottom, right) lies inside."""
         inside_top = self.top <= box[0] and self.left <= box[1]
         return inside_top and box[2] <= self.top + self.side and box[3] <= self.left + self.side
+
+
+def flipped(maps: np.ndarray, mirror: int) -> np.ndarray:
+    """Maps (..., rows, cols) as a view of `Window.mirror` shows them; its own inverse."""
+    axes = [axis for axis, bit in ((-1, 1), (-2, 2)) if mirror & bit]
+    return np.ascontiguousarray(np.flip(maps, axes)) if axes else maps
 
 
 @dataclass(frozen=True)

@@ -299,6 +299,12 @@ def test_a_folder_with_an_odd_switch_is_refused(zooming_folder: Path, tmp_path: 
         load_sam(folder, "tiny")
 
 
+def test_a_folder_with_an_odd_number_of_views_is_refused(tmp_path: Path) -> None:
+    folder = save_sam(tmp_path / "sam", ZOOM | {"views": 3})
+    with pytest.raises(ModelError, match="3 views"):
+        load_sam(folder, "tiny")
+
+
 def test_a_folder_is_loaded_by_what_its_configuration_says(whole_folder: Path) -> None:
     assert isinstance(registry.load(str(whole_folder), device="cpu"), SamSegmenter)
 

@@ -19,7 +19,7 @@ SHAPE = SamShape(
     decoder_mlp=32,
 )
 MEAN, STD = (0.5, 0.4, 0.3), (0.25, 0.2, 0.3)
-ZOOM = {"zoom": True, "local_contrast": True, "draw_prompts": True}
+ZOOM = {"zoom": True, "local_contrast": True, "draw_prompts": True, "views": 4}
 
 
 def save_sam(folder: Path, defaults: dict[str, object] | None = None, seed: int = 0) -> Path:

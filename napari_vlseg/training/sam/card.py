@@ -42,8 +42,9 @@ python -m napari_vlseg.training.sam.bundle --run RUN --dsb2018 DSB --to sam-mini
 
 `napari_vlseg.load_model("sam-mini")` shows the model windows in which the object has the size
 it was trained with, stretches the contrast of each window (`"local_contrast"` in `vlseg.json`)
-and draws clicks and boxes into the mask prompt (`"draw_prompts"`). Whoever loads the folder with
-transformers alone has to do the same, or the masks will be poor.
+and draws clicks and boxes into the mask prompt (`"draw_prompts"`). Where one window is enough
+(boxes, further clicks) it averages the answers for four mirrored views (`"views"`). Whoever loads
+the folder with transformers alone has to do the same, or the masks will be poor.
 
 ## Scores
 

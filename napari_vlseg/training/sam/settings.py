@@ -14,6 +14,7 @@ TILE_DEFAULTS: dict[str, object] = {
     "zoom": True,
     "local_contrast": True,
     "draw_prompts": True,
+    "views": 4,
 }
 """How the adapter shows the model an image, because views are made alike."""
 
