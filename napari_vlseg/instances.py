@@ -17,12 +17,16 @@ from scipy import ndimage as ndi
 from skimage.morphology import local_maxima, reconstruction
 from skimage.segmentation import watershed
 
-PASS_RATIO = 0.85
+PASS_RATIO = 0.92
 """Height of a pass, relative to the lower of its two peaks, below which it divides objects."""
 
 _EIGHT_NEIGHBOURS = np.ones((3, 3), bool)
 _SIGMA = 1.0
 """Pixels; smooths the landscape so that a ragged outline makes no peaks."""
+
+_THINNEST = 2.0
+"""Pixels from the middle to the outline of the thinnest component that is divided: what is
+thinner has no waist, only a ragged outline."""
 
 _LOWEST_PROBABILITY = 1e-3
 
@@ -122,7 +126,10 @@ def _split_component(component: np.ndarray, probability: np.ndarray) -> np.ndarr
     whole = component.astype(np.int32)
     if component.all():
         return whole
-    landscape = _landscape(component, probability)
+    distance = ndi.distance_transform_edt(component)
+    if distance.max() < _THINNEST:
+        return whole
+    landscape = _landscape(component, distance, probability)
     peaks = (landscape == ndi.maximum_filter(landscape, 3)) & component
     if ndi.label(peaks, _EIGHT_NEIGHBOURS)[1] == 1:
         return whole
@@ -133,13 +140,13 @@ def _split_component(component: np.ndarray, probability: np.ndarray) -> np.ndarr
     return watershed(-landscape, markers, connectivity=2, mask=component)
 
 
-def _landscape(component: np.ndarray, probability: np.ndarray) -> np.ndarray:
+def _landscape(component: np.ndarray, distance: np.ndarray, probability: np.ndarray) -> np.ndarray:
     """log((distance + 1) · √probability), high in the middle of objects.
 
     The pixel added to the distance keeps discs of few pixels in one piece, whose distances
     are rough. The root halves the weight of the probability, which is noisy between peaks.
     """
-    distance = ndi.gaussian_filter(ndi.distance_transform_edt(component), _SIGMA)
+    distance = ndi.gaussian_filter(distance, _SIGMA)
     smooth = ndi.gaussian_filter(probability.astype(np.float64), _SIGMA)
     landscape = np.log(distance + 1) + 0.5 * np.log(np.maximum(smooth, _LOWEST_PROBABILITY))
     landscape[~component] = landscape.min() - 1
