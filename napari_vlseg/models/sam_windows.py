@@ -50,7 +50,7 @@ class Window:
 
 def flipped(maps: np.ndarray, mirror: int) -> np.ndarray:
     """Maps (..., rows, cols) as a view of `Window.mirror` shows them; its own inverse."""
-    axes = [axis for axis, bit in ((-1, 1), (-2, 2)) if mirror & bit]
+    axes = tuple(axis for axis, bit in ((-1, 1), (-2, 2)) if mirror & bit)
     return np.ascontiguousarray(np.flip(maps, axes)) if axes else maps
 
 
