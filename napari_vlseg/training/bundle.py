@@ -128,7 +128,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--run", type=Path, required=True, help="folder of a finished run")
     parser.add_argument("--dsb2018", type=Path, required=True, help="folder with index.csv")
     parser.add_argument("--to", type=Path, required=True, help="folder to write")
-    parser.add_argument("--scenes", type=int, default=200, help="default %(default)s")
+    parser.add_argument("--scenes", type=int, default=100, help="default %(default)s")
     parser.add_argument("--notes", default="", help="for the card: what to know of the runs")
     parsed = parser.parse_args(arguments)
     console = Console(width=160)

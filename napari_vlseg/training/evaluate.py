@@ -135,7 +135,7 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     )
     parser.add_argument("--dsb2018", type=Path, required=True, help="folder with index.csv")
     parser.add_argument("--model", default=registry.DEFAULT_MODEL, help="name or folder")
-    parser.add_argument("--scenes", type=int, default=200, help="default %(default)s")
+    parser.add_argument("--scenes", type=int, default=100, help="default %(default)s")
     parser.add_argument("--limit", type=int, default=0, help="about so many images; 0 for all")
     parser.add_argument("--json", type=Path, help="also write the report here")
     parser.add_argument(

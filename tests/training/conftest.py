@@ -30,6 +30,7 @@ TINY_MODEL = ModelShape(
 TINY_SETTINGS = PretrainSettings(
     steps=4,
     n_scenes=12,
+    n_pairs=4,
     scene_size=80,
     batch=BatchShape(images=2, phrases=3, references=1),
     model=TINY_MODEL,

@@ -40,4 +40,4 @@ def test_two_minutes_of_the_recipe_teach_the_model(nuclei_folder: Path, tmp_path
     lines = (tmp_path / "run" / LOG_NAME).read_text().splitlines()
     losses = [json.loads(line)["segmentation"] for line in lines]
     assert np.mean(losses[-3:]) < 0.6 * losses[0]
-    assert _best_iou(trained) > _best_iou(tmp_path / "untrained") + 0.15
+    assert _best_iou(trained) > _best_iou(tmp_path / "untrained") + 0.1
