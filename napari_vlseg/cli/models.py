@@ -28,8 +28,7 @@ def models(
     with reporting(as_json, debug) as reporter:
         from napari_vlseg.models import registry
 
-        found, notices = registry.discover()
-        specs = [spec for spec in found if spec.task == "text"]
+        specs, notices = registry.discover()
         for notice in notices:
             reporter.on_event(notice)
         if name:

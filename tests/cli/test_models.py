@@ -66,4 +66,4 @@ def test_a_model_of_the_hub_is_shown_by_its_address(cli, monkeypatch):
 def test_an_unknown_model_names_the_others(cli):
     done = cli("models", "clip")
     assert done.code == 1
-    assert "There is no model “clip”: choose vlseg-mini, clipseg-rd64-refined" in done.err
+    assert "There is no model “clip”: choose vlseg-mini, sam-mini, clipseg-rd64-refined" in done.err
