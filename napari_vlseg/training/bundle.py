@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
-from napari_vlseg.errors import ModelError, VlsegError
+from napari_vlseg.errors import VlsegError
 from napari_vlseg.events import Work, run
 from napari_vlseg.models import registry
 from napari_vlseg.models.weights import DEFAULTS_FILE
@@ -23,7 +22,13 @@ from napari_vlseg.training.card import model_card
 from napari_vlseg.training.dsb2018 import load_images, read_index, split_by_group
 from napari_vlseg.training.evaluate import choose_threshold, evaluate, print_report
 from napari_vlseg.training.pictures import save_sheet, worst_cases
-from napari_vlseg.training.pretrain import LOG_NAME, MODEL_FOLDER, SETTINGS_NAME
+from napari_vlseg.training.runs import (
+    SETTINGS_NAME,
+    WEIGHTS_NAME,
+    copy_model,
+    seconds_per_step,
+    write_json,
+)
 
 SPLIT_NAME, REPORT_NAME, CARD_NAME = "split.json", "report.json", "README.md"
 PICTURES_NAME = "cases.webp"
@@ -33,7 +38,6 @@ PRODUCT_DEFAULTS = {
     "match_references": True,
     "edges": True,
 }
-_WEIGHTS = "model.safetensors"
 
 
 def bundle(
@@ -68,21 +72,16 @@ def bundle(
     ModelError
         If the run has no model.
     """
-    model = finished / MODEL_FOLDER
-    if not (model / _WEIGHTS).is_file():
-        raise ModelError(f"{finished} holds no trained model; give the folder of a finished run.")
-    target.mkdir(parents=True, exist_ok=True)
-    for path in sorted(model.iterdir()):
-        shutil.copyfile(path, target / path.name)
+    copy_model(finished, target)
     train, validation = split_by_group(read_index(data))
-    _write_json(target / SPLIT_NAME, {"source": "BBBC038v1", "validation": validation})
+    write_json(target / SPLIT_NAME, {"source": "BBBC038v1", "validation": validation})
     # The threshold is chosen on the maps that people see, so that how they are made comes first.
-    _write_json(target / DEFAULTS_FILE, PRODUCT_DEFAULTS)
+    write_json(target / DEFAULTS_FILE, PRODUCT_DEFAULTS)
     threshold = yield from choose_threshold(str(target), data)
-    _write_json(target / DEFAULTS_FILE, {**PRODUCT_DEFAULTS, "threshold": threshold})
+    write_json(target / DEFAULTS_FILE, {**PRODUCT_DEFAULTS, "threshold": threshold})
     report = yield from evaluate(str(target), data, scenes)
     report["model"] = target.name
-    _write_json(target / REPORT_NAME, report)
+    write_json(target / REPORT_NAME, report)
     images = load_images(data, validation)
     sheet = yield from worst_cases(registry.load(str(target)), images)
     save_sheet(sheet, target / PICTURES_NAME)
@@ -91,9 +90,9 @@ def bundle(
         "n_train": len(train),
         "n_validation": len(validation),
         "threshold": threshold,
-        "megabytes": (target / _WEIGHTS).stat().st_size / 1e6,
+        "megabytes": (target / WEIGHTS_NAME).stat().st_size / 1e6,
         "notes": notes,
-        "seconds_per_step": _seconds_per_step(finished / LOG_NAME),
+        "seconds_per_step": round(seconds_per_step(finished), 1),
     }
     card = model_card(_history(finished), report, facts)
     (target / CARD_NAME).write_text(card, encoding="utf-8")
@@ -105,18 +104,6 @@ def _history(finished: Path) -> list[dict[str, Any]]:
     settings = json.loads((finished / SETTINGS_NAME).read_text(encoding="utf-8"))
     earlier = _history(Path(settings["start"]).parent) if settings.get("start") else []
     return [*earlier, settings]
-
-
-def _write_json(path: Path, content: dict[str, Any]) -> None:
-    path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-
-
-def _seconds_per_step(log: Path) -> float:
-    """Mean over the last lines of the log, which one run has written without a pause."""
-    lines = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
-    first, last = lines[max(0, len(lines) - 20)], lines[-1]
-    steps = max(1, last["step"] - first["step"])
-    return round((last["seconds"] - first["seconds"]) / steps, 1)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -12,8 +12,9 @@ from napari_vlseg.events import run
 from napari_vlseg.models import registry
 from napari_vlseg.training.builder import build_model
 from napari_vlseg.training.evaluate_scenes import ALL_PRESENT, evaluate_scenes
-from napari_vlseg.training.pretrain import LOG_NAME, pretrain
+from napari_vlseg.training.pretrain import pretrain
 from napari_vlseg.training.publish import save_model_folder
+from napari_vlseg.training.runs import LOG_NAME
 from napari_vlseg.training.settings import PretrainSettings
 from napari_vlseg.training.tokenizer import build_tokenizer, training_corpus
 from napari_vlseg.training.trainer import PIXEL_MEAN, PIXEL_STD

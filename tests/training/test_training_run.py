@@ -21,8 +21,9 @@ from napari_vlseg.training.builder import ModelShape, build_model
 from napari_vlseg.training.checkpoint import CHECKPOINT_NAME, load_checkpoint, save_checkpoint
 from napari_vlseg.training.examples import ExampleSource
 from napari_vlseg.training.optimisation import Schedule
-from napari_vlseg.training.pretrain import LOG_NAME, main, pretrain
+from napari_vlseg.training.pretrain import main, pretrain
 from napari_vlseg.training.references import UNNAMED
+from napari_vlseg.training.runs import LOG_NAME
 from napari_vlseg.training.scene_bank import SceneBank, generate_scenes
 from napari_vlseg.training.settings import PretrainSettings
 from napari_vlseg.training.tokenizer import build_tokenizer, training_corpus

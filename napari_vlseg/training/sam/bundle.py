@@ -8,23 +8,25 @@ from __future__ import annotations
 
 import argparse
 import json
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
-from napari_vlseg.errors import ModelError, VlsegError
+from napari_vlseg.errors import VlsegError
 from napari_vlseg.events import Work, run
 from napari_vlseg.training.bundle import CARD_NAME, REPORT_NAME, SPLIT_NAME
 from napari_vlseg.training.dsb2018 import read_index, split_by_group
-from napari_vlseg.training.pretrain import LOG_NAME, MODEL_FOLDER, SETTINGS_NAME
+from napari_vlseg.training.runs import (
+    SETTINGS_NAME,
+    WEIGHTS_NAME,
+    copy_model,
+    seconds_per_step,
+    write_json,
+)
 from napari_vlseg.training.sam.card import sam_card
 from napari_vlseg.training.sam.evaluate import evaluate, print_report
-
-_WEIGHTS = "model.safetensors"
-_STEADY_LINES = 20
 
 
 def bundle(
@@ -59,40 +61,23 @@ def bundle(
     ModelError
         If the run has no model.
     """
-    model = finished / MODEL_FOLDER
-    if not (model / _WEIGHTS).is_file():
-        raise ModelError(f"{finished} holds no trained model; give the folder of a finished run.")
-    target.mkdir(parents=True, exist_ok=True)
-    for path in sorted(model.iterdir()):
-        shutil.copyfile(path, target / path.name)
+    copy_model(finished, target)
     train, validation = split_by_group(read_index(data))
-    _write_json(target / SPLIT_NAME, {"source": "BBBC038v1", "validation": validation})
+    write_json(target / SPLIT_NAME, {"source": "BBBC038v1", "validation": validation})
     report = yield from evaluate(str(target), data, per_image=per_image, scenes=scenes)
     report["model"] = target.name
-    _write_json(target / REPORT_NAME, report)
+    write_json(target / REPORT_NAME, report)
     settings = json.loads((finished / SETTINGS_NAME).read_text(encoding="utf-8"))
     facts = {
         "n_train": len(train),
         "n_validation": len(validation),
-        "megabytes": (target / _WEIGHTS).stat().st_size / 1e6,
+        "megabytes": (target / WEIGHTS_NAME).stat().st_size / 1e6,
         "mask_size": 4 * settings["model"]["image_size"] // settings["model"]["patch_size"],
-        "seconds_per_step": _seconds_per_step(finished / LOG_NAME),
+        "seconds_per_step": round(seconds_per_step(finished), 2),
         "notes": notes,
     }
     (target / CARD_NAME).write_text(sam_card(settings, report, facts), encoding="utf-8")
     return report
-
-
-def _write_json(path: Path, content: dict[str, Any]) -> None:
-    path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-
-
-def _seconds_per_step(log: Path) -> float:
-    """Mean over the last lines of the log, which one run has written without a pause."""
-    lines = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
-    first, last = lines[max(0, len(lines) - _STEADY_LINES)], lines[-1]
-    steps = max(1, last["step"] - first["step"])
-    return round((last["seconds"] - first["seconds"]) / steps, 2)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import json
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from rich.console import Console
-from torch.utils.data import DataLoader
 
-from napari_vlseg.errors import VlsegError
-from napari_vlseg.events import Notice, Progress, Work
-from napari_vlseg.training.checkpoint import load_checkpoint, save_checkpoint
+from napari_vlseg.events import Notice, Work
 from napari_vlseg.training.dsb2018 import load_images, read_index, split_by_group
-from napari_vlseg.training.pretrain import LOG_NAME, MODEL_FOLDER, SETTINGS_NAME, RunLog
-from napari_vlseg.training.sam.batches import SamBatch, SamBatchDataset, ViewSource
+from napari_vlseg.training.runs import open_run, show, train
+from napari_vlseg.training.sam.batches import SamBatchDataset, ViewSource
 from napari_vlseg.training.sam.publish import save_sam_folder
 from napari_vlseg.training.sam.settings import (
     PIXEL_MEAN,
@@ -58,24 +52,17 @@ def pretrain(data: Path, out: Path, settings: SamSettings) -> Work[Path]:
     Path
         The model folder.
     """
-    out.mkdir(parents=True, exist_ok=True)
-    (out / SETTINGS_NAME).write_text(json.dumps(asdict(settings), indent=1) + "\n")
+    open_run(out, settings)
     yield Notice(f"Generating {settings.n_scenes} scenes.")
     source = _view_source(data, settings)
     trainer = SamTrainer(settings)
-    done = load_checkpoint(out, settings, trainer.modules, trainer.optimisers)
-    yield Notice(f"Training on {trainer.device} from step {done}.")
-    folder = out / MODEL_FOLDER
-    log = RunLog(out / LOG_NAME, settings.log_every)
-    for step, batch in enumerate(_batches(source, settings, done), done):
-        log.add(step, trainer.step(batch, step))
-        finished = step + 1
-        if finished % settings.save_every == 0 or finished == settings.steps:
-            save_checkpoint(out, finished, settings, trainer.modules, trainer.optimisers)
-            averaged = trainer.average_at_half_precision()
-            save_sam_folder(averaged, folder, PIXEL_MEAN, PIXEL_STD, TILE_DEFAULTS)
-        yield Progress("training", finished, settings.steps)
-    return folder
+    dataset = SamBatchDataset(source, settings.batch, settings.seed, settings.steps)
+
+    def save(folder: Path) -> None:
+        averaged = trainer.average_at_half_precision()
+        save_sam_folder(averaged, folder, PIXEL_MEAN, PIXEL_STD, TILE_DEFAULTS)
+
+    return (yield from train(out, settings, trainer, dataset, save))
 
 
 def _view_source(data: Path, settings: SamSettings) -> ViewSource:
@@ -86,24 +73,6 @@ def _view_source(data: Path, settings: SamSettings) -> ViewSource:
     real = [from_nuclei(image) for image in load_images(data, train_ids)]
     shape = ViewShape(settings.model.image_size, settings.model.mask_size, PIXEL_MEAN)
     return ViewSource(real, [from_scene(scene) for scene in scenes], shape)
-
-
-def _batches(source: ViewSource, settings: SamSettings, done: int) -> Iterator[SamBatch]:
-    dataset = SamBatchDataset(source, settings.batch, settings.seed, settings.steps)
-    loader = DataLoader(
-        dataset,
-        batch_size=None,
-        sampler=range(done, settings.steps),
-        num_workers=settings.workers,
-        prefetch_factor=4 if settings.workers else None,
-        worker_init_fn=_one_thread_each,
-    )
-    return iter(loader)
-
-
-def _one_thread_each(worker: int) -> None:
-    """Leave the cores to the training itself."""
-    torch.set_num_threads(1)
 
 
 def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -150,20 +119,10 @@ def settings_from(arguments: argparse.Namespace) -> SamSettings:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; 0 when it went well."""
     parsed = parse_arguments(arguments)
-    console = Console()
     if parsed.threads:
         torch.set_num_threads(parsed.threads)
     settings = settings_from(parsed)
-    try:
-        for event in pretrain(parsed.dsb2018, parsed.out, settings):
-            if isinstance(event, Notice):
-                console.print(event.message)
-            elif event.done % settings.log_every == 0:
-                console.print(f"{event.stage} {event.done} of {event.total}", highlight=False)
-    except VlsegError as error:
-        console.print(f"[red]{error}")
-        return 1
-    return 0
+    return show(pretrain(parsed.dsb2018, parsed.out, settings), settings.log_every)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from transformers import SamModel, SamProcessor
 from napari_vlseg.events import Progress, run
 from napari_vlseg.models.sam_weights import load_sam
 from napari_vlseg.training.checkpoint import CHECKPOINT_NAME
-from napari_vlseg.training.pretrain import LOG_NAME
+from napari_vlseg.training.runs import LOG_NAME
 from napari_vlseg.training.sam import trainer as trainer_module
 from napari_vlseg.training.sam.batches import ViewSource, make_batch
 from napari_vlseg.training.sam.builder import SamShape, build_sam
