@@ -83,7 +83,7 @@ def load_checkpoint(
 
 
 def start_from(checkpoint: Path, modules: dict[str, nn.Module]) -> None:
-    """Begin with the averaged weights and the auxiliary heads of another run.
+    """Begin with the averaged weights and, where there are any, the heads of another run.
 
     Raises
     ------
@@ -94,7 +94,8 @@ def start_from(checkpoint: Path, modules: dict[str, nn.Module]) -> None:
         raise ModelError(f"There is no checkpoint {checkpoint}; give the file of a finished run.")
     kept = torch.load(checkpoint, map_location="cpu", weights_only=True)["modules"]
     for name, source in (("model", "average"), ("average", "average"), ("heads", "heads")):
-        modules[name].load_state_dict(kept[source])
+        if name in modules:
+            modules[name].load_state_dict(kept[source])
 
 
 def _fingerprint(settings: DataclassInstance) -> dict[str, Any]:

@@ -43,12 +43,15 @@ class SamBatch:
         (row, col) inside each object, in model pixels from the tile's edge.
     boxes : Tensor of float32, shape (images * objects, 4)
         (top, left, bottom, right) around each object, in model pixels.
+    hidden : Tensor of float32, shape (images * objects,)
+        What of each object lies outside the tile, in mask pixels.
     """
 
     pictures: torch.Tensor
     masks: torch.Tensor
     points: torch.Tensor
     boxes: torch.Tensor
+    hidden: torch.Tensor
 
 
 class ViewSource:
@@ -86,7 +89,7 @@ class ViewSource:
 def make_batch(source: ViewSource, shape: SamBatchShape, seed: int, step: int) -> SamBatch:
     """The batch of a step; tiles with few objects ask for some of them more than once."""
     rng = np.random.default_rng([seed, step])
-    pictures, masks, points, boxes = [], [], [], []
+    pictures, masks, points, boxes, hidden = [], [], [], [], []
     zoom = source.shape.size / source.shape.mask_size
     for _ in range(shape.images):
         view = source.draw(shape, rng)
@@ -98,11 +101,13 @@ def make_batch(source: ViewSource, shape: SamBatchShape, seed: int, step: int) -
             pixel = random_inner_pixel(view.masks[pick] > 0.5, rng)
             points.append((np.array(pixel) + rng.random(2)) * zoom)
             boxes.append(jittered_box(view.boxes[pick], source.shape.size, rng))
+            hidden.append(view.masks[pick].sum() * (1 / view.shown[pick] - 1))
     return SamBatch(
         pictures=torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).contiguous(),
         masks=torch.from_numpy(np.stack(masks)),
         points=torch.from_numpy(np.stack(points).astype(np.float32)),
         boxes=torch.from_numpy(np.stack(boxes)),
+        hidden=torch.from_numpy(np.array(hidden, np.float32)),
     )
 
 

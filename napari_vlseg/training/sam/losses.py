@@ -39,15 +39,30 @@ def mask_iou(logits: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
 
 
 def candidate_loss(
-    logits: torch.Tensor, scores: torch.Tensor, wanted: torch.Tensor
+    logits: torch.Tensor,
+    scores: torch.Tensor,
+    wanted: torch.Tensor,
+    hidden: torch.Tensor | None = None,
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Loss of the best candidate, loss of the predicted IoU, and the best candidate's IoU.
 
     Only the best candidate learns the mask, as in Segment Anything (Kirillov et al. 2023);
     a small share goes to all of them, so that none is left behind.
+
+    The predicted IoU is that with the whole object, of which `hidden` mask pixels, shape (n,),
+    lie outside the tile: only so can answers from windows of different scales be compared.
     """
     losses = mask_losses(logits, wanted)
     best = losses.argmin(-1, keepdim=True)
     iou = mask_iou(logits, wanted)
     mask_loss = losses.gather(-1, best).mean() + _ALL_CANDIDATES_WEIGHT * losses.mean()
-    return mask_loss, nnf.mse_loss(scores, iou), iou.gather(-1, best).mean()
+    quality = iou if hidden is None else iou * _share_in_tile(logits, wanted, hidden)
+    return mask_loss, nnf.mse_loss(scores, quality), iou.gather(-1, best).mean()
+
+
+def _share_in_tile(
+    logits: torch.Tensor, wanted: torch.Tensor, hidden: torch.Tensor
+) -> torch.Tensor:
+    """Share of the union of found and wanted that the tile shows, shape (n, candidates)."""
+    union = ((logits > 0) | (wanted > 0.5)[:, None]).sum((-1, -2)).clamp(min=1)
+    return union / (union + hidden[:, None])

@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 
 from napari_vlseg.events import Notice, Work
+from napari_vlseg.training.checkpoint import start_from
 from napari_vlseg.training.dsb2018 import load_images, read_index, split_by_group
 from napari_vlseg.training.runs import open_run, show, train
 from napari_vlseg.training.sam.batches import SamBatchDataset, ViewSource
@@ -56,6 +57,8 @@ def pretrain(data: Path, out: Path, settings: SamSettings) -> Work[Path]:
     yield Notice(f"Generating {settings.n_scenes} scenes.")
     source = _view_source(data, settings)
     trainer = SamTrainer(settings)
+    if settings.start:
+        start_from(Path(settings.start), trainer.modules)
     dataset = SamBatchDataset(source, settings.batch, settings.seed, settings.steps)
 
     def save(folder: Path) -> None:
@@ -88,6 +91,7 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     parser.add_argument("--out", type=Path, required=True, help="folder of the run")
     parser.add_argument("--steps", type=int, default=defaults.steps, help="default %(default)s")
     parser.add_argument("--seed", type=int, default=defaults.seed, help="default %(default)s")
+    parser.add_argument("--start", default=defaults.start, help="refine this run's checkpoint.pt")
     parser.add_argument("--rate", type=float, default=defaults.rate, help="learning-rate factor")
     parser.add_argument("--images", type=int, default=shape.images, help="tiles per step")
     parser.add_argument("--objects", type=int, default=shape.objects, help="objects per tile")
@@ -109,6 +113,7 @@ def settings_from(arguments: argparse.Namespace) -> SamSettings:
         n_scenes=arguments.scenes,
         batch=SamBatchShape(arguments.images, arguments.objects, arguments.real_share),
         rate=arguments.rate,
+        start=arguments.start,
         device=arguments.device,
         workers=arguments.workers,
         scene_workers=arguments.scene_workers,

@@ -71,6 +71,8 @@ class SamSettings:
         Shapes and shares.
     rate : float
         Factor on the learning rates.
+    start : str
+        Checkpoint of another run whose averaged weights are refined; "" starts afresh.
     device : str
         "cpu", "cuda", …, or "auto".
     workers, scene_workers : int
@@ -87,6 +89,7 @@ class SamSettings:
     model: SamShape = field(default_factory=SamShape)
     corrections: Corrections = field(default_factory=Corrections)
     rate: float = 1.0
+    start: str = ""
     device: str = "auto"
     workers: int = 1
     scene_workers: int = 0
@@ -95,5 +98,6 @@ class SamSettings:
 
     @property
     def schedule(self) -> Schedule:
-        """Learning-rate schedule over the steps."""
-        return Schedule(self.steps, plateau_share=0.3, peak=self.rate)
+        """Learning-rate schedule over the steps: what is refined descends from the start."""
+        plateau_share = 0.0 if self.start else 0.3
+        return Schedule(self.steps, plateau_share=plateau_share, peak=self.rate)

@@ -22,7 +22,7 @@ _LARGEST_GRADIENT = 1.0
 _CPU_ATTENTION = "eager"  # the fused kernel's backward takes three times as long
 _QUALITY_WEIGHT = 0.5
 _CORRECTION_WEIGHT = 0.5
-_ONE_OF_THREE_SHARE = {"click": 0.85, "box": 0.15, "correction": 0.2}
+_ONE_OF_THREE_SHARE = {"click": 0.5, "box": 0.15, "correction": 0.2}
 
 
 class SamTrainer:
@@ -94,14 +94,14 @@ class _Rehearsal:
         masks = batch.masks.to(self._device)
         points = batch.points.to(self._device)[:, None]
         labels = torch.ones(len(points), 1, dtype=torch.long, device=self._device)
-        boxes = batch.boxes.to(self._device)
+        boxes, hidden = batch.boxes.to(self._device), batch.hidden.to(self._device)
         seen = embeddings[owners]
-        clicked = self._ask("click", seen, masks, points=points, labels=labels)
+        clicked = self._ask("click", seen, masks, points=points, labels=labels, hidden=hidden)
         boxed = self._ask("box", seen, masks, boxes=boxes)
         n_rounds = 1 + int(self._rng.integers(shares.rounds))
         for logits, share, start in (
-            (clicked, shares.of_clicks, (points, labels, None)),
-            (boxed, shares.of_boxes, (None, None, boxes)),
+            (clicked, shares.of_clicks, (points, labels, None, hidden)),
+            (boxed, shares.of_boxes, (None, None, boxes, None)),
         ):
             count = round(share * len(masks))
             if count:
@@ -113,12 +113,12 @@ class _Rehearsal:
         seen: torch.Tensor,
         masks: torch.Tensor,
         logits: torch.Tensor,
-        start: tuple[torch.Tensor | None, torch.Tensor | None, torch.Tensor | None],
+        start: tuple[torch.Tensor | None, ...],
         picks: torch.Tensor,
         n_rounds: int,
     ) -> None:
         """Further clicks on the errors of some objects, round after round."""
-        points, labels, boxes = (None if part is None else part[picks] for part in start)
+        points, labels, boxes, hidden = (None if p is None else p[picks] for p in start)
         logits = logits[picks]
         for number in range(n_rounds):
             clicks = self._clicks(logits, masks[picks])
@@ -129,6 +129,7 @@ class _Rehearsal:
             spots = (found[:, None, :2] + 0.5) * self._zoom
             picks, logits = picks[wrong], logits[wrong]
             boxes = None if boxes is None else boxes[wrong]
+            hidden = None if hidden is None else hidden[wrong]
             points = spots if points is None else torch.cat([points[wrong], spots], 1)
             signs = found[:, 2:]
             labels = signs if labels is None else torch.cat([labels[wrong], signs], 1)
@@ -140,6 +141,7 @@ class _Rehearsal:
                 labels=labels,
                 boxes=boxes,
                 previous=logits,
+                hidden=hidden,
                 name="correction" if number == 0 else "later",
             )
 
@@ -159,6 +161,7 @@ class _Rehearsal:
         labels: torch.Tensor | None = None,
         boxes: torch.Tensor | None = None,
         previous: torch.Tensor | None = None,
+        hidden: torch.Tensor | None = None,
         name: str = "",
     ) -> torch.Tensor:
         """Predict, add to the loss and the report; the logits a person would go on from."""
@@ -173,7 +176,7 @@ class _Rehearsal:
             three=three,
             draw=True,
         )
-        mask_loss, quality_loss, iou = candidate_loss(logits, scores, masks)
+        mask_loss, quality_loss, iou = candidate_loss(logits, scores, masks, hidden)
         weight = _CORRECTION_WEIGHT if kind == "correction" else 1.0
         self.total = self.total + weight * (mask_loss + _QUALITY_WEIGHT * quality_loss)
         name = name or kind

@@ -20,8 +20,8 @@ FloatArray = npt.NDArray[np.float32]
 
 _FEWEST_PIXELS = 20
 _USUAL_COVERAGE = (0.25, 0.85)
-_RARE_COVERAGE = (0.1, 1.3)
-_RARE_SHARE = 0.15
+_ANY_COVERAGE = (0.08, 2.5)
+_ANY_COVERAGE_SHARE = 0.35
 _SMALLEST_WINDOW = 12
 _FARTHEST_FROM_CENTRE = 0.25
 _FEWEST_MASK_PIXELS = 24.0
@@ -41,6 +41,8 @@ class LabelledImage:
         Label values that make up each object: its own and those of its parts.
     boxes : ndarray of int64, shape (n, 4)
         (top, left, bottom, right) edges of each object in pixels.
+    areas : ndarray of int64, shape (n,)
+        Pixels of each object.
     kind : str
         Kind of the image: of the index of nuclei, or "scene".
     """
@@ -49,6 +51,7 @@ class LabelledImage:
     labels: npt.NDArray[np.int32]
     members: tuple[tuple[int, ...], ...]
     boxes: npt.NDArray[np.int64]
+    areas: npt.NDArray[np.int64]
     kind: str
 
 
@@ -89,7 +92,9 @@ def _with_boxes(
             max(w[0].stop for w in found),
             max(w[1].stop for w in found),
         )
-    return LabelledImage(image, labels, members, boxes, kind)
+    pixels = np.bincount(labels.ravel())
+    areas = [sum(int(pixels[n]) for n in parts if n < len(pixels)) for parts in members]
+    return LabelledImage(image, labels, members, boxes, np.array(areas, np.int64), kind)
 
 
 @dataclass(frozen=True)
@@ -104,11 +109,14 @@ class View:
         Coverage of mask pixels by each object, n ≥ 1.
     boxes : ndarray of float32, shape (n, 4)
         (top, left, bottom, right) edges of the visible part of each, in model pixels.
+    shown : ndarray of float32, shape (n,)
+        Share of each object's pixels that lies inside the window.
     """
 
     image: FloatArray
     masks: FloatArray
     boxes: FloatArray
+    shown: FloatArray
 
 
 @dataclass(frozen=True)
@@ -132,6 +140,9 @@ def random_view(
 ) -> View:
     """A view near a random object, which covers 25 to 85 % of its side as a rule.
 
+    The others range over what a click model meets that looks at a click at every scale: from
+    objects of a few pixels to windows that lie inside an object.
+
     Parameters
     ----------
     source : LabelledImage
@@ -145,20 +156,20 @@ def random_view(
     window = _window(source, chosen, rng)
     turns, mirror = int(rng.integers(4)), bool(rng.random() < 0.5)
     pixels = _exposed(source, window, rng)
-    masks = _object_masks(source, window, chosen, n_masks, rng)
+    masks, shown = _object_masks(source, window, chosen, n_masks, rng)
     pixels = _turned(pixels, turns, mirror)
     masks = _turned(masks.transpose(1, 2, 0), turns, mirror).transpose(2, 0, 1)
     image, masks, boxes = _fitted(pixels, masks, window[2], shape)
     inside = _inside(pixels.shape[:2], window[2], shape.size)
     image[inside] = relit(stretch_tile(image[inside]), source.kind, rng)
-    return View(image, masks, boxes)
+    return View(image, masks, boxes, shown)
 
 
 def _window(source: LabelledImage, chosen: int, rng: np.random.Generator) -> tuple[int, int, int]:
     """(top, left, side) of a square that is moved into the image as far as it fits."""
     top, left, bottom, right = (int(v) for v in source.boxes[chosen])
-    rare = rng.random() < _RARE_SHARE
-    low, high = _RARE_COVERAGE if rare else _USUAL_COVERAGE
+    any_size = rng.random() < _ANY_COVERAGE_SHARE
+    low, high = _ANY_COVERAGE if any_size else _USUAL_COVERAGE
     coverage = float(np.exp(rng.uniform(np.log(low), np.log(high))))
     side = max(_SMALLEST_WINDOW, round(max(bottom - top, right - left) / coverage))
     side = min(side, max(source.labels.shape))
@@ -189,8 +200,11 @@ def _object_masks(
     chosen: int,
     n_masks: int,
     rng: np.random.Generator,
-) -> FloatArray:
-    """Masks (n, h, w) of the chosen object and of others with enough pixels in the window."""
+) -> tuple[FloatArray, FloatArray]:
+    """The chosen object and others with enough pixels in the window.
+
+    Masks (n, h, w), and the share of each object that they show.
+    """
     row, col, side = window
     labels = source.labels[row : row + side, col : col + side]
     boxes = source.boxes
@@ -203,14 +217,16 @@ def _object_masks(
     touching[chosen] = False
     others = rng.permutation(np.flatnonzero(touching))
     needed = _FEWEST_MASK_PIXELS * (side / 64) ** 2
-    masks = [np.isin(labels, source.members[chosen])]
+    numbers, masks = [chosen], [np.isin(labels, source.members[chosen])]
     for number in others:
         if len(masks) == n_masks:
             break
         mask = np.isin(labels, source.members[number])
         if mask.sum() >= needed:
+            numbers.append(int(number))
             masks.append(mask)
-    return np.stack(masks).astype(np.float32)
+    found = np.stack(masks).astype(np.float32)
+    return found, found.sum((1, 2)) / source.areas[numbers].astype(np.float32)
 
 
 def _turned(pixels: FloatArray, turns: int, mirror: bool) -> FloatArray:

@@ -24,7 +24,9 @@ def _image_with_disks(kind: str = "fluorescence") -> LabelledImage:
     labels[np.hypot(rows - 40, cols - 65) <= 6] = 3
     image = np.repeat(np.where(labels > 0, 180, 20).astype(np.uint8)[..., None], 3, axis=-1)
     boxes = np.array([[11, 16, 30, 35], [26, 51, 55, 80], [34, 59, 47, 72]])
-    return LabelledImage(image, labels, ((1,), (2, 3), (3,)), boxes, kind)
+    members = ((1,), (2, 3), (3,))
+    areas = np.array([np.isin(labels, parts).sum() for parts in members])
+    return LabelledImage(image, labels, members, boxes, areas, kind)
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +36,7 @@ def source() -> ViewSource:
 
 
 def _tensors(batch: SamBatch) -> tuple[torch.Tensor, ...]:
-    return batch.pictures, batch.masks, batch.points, batch.boxes
+    return batch.pictures, batch.masks, batch.points, batch.boxes, batch.hidden
 
 
 def test_equal_seeds_and_steps_give_equal_batches(source: ViewSource) -> None:
@@ -92,3 +94,15 @@ def test_bright_disks_are_bright_where_their_masks_are() -> None:
             agreements.append(abs(np.corrcoef(gray.ravel(), union.ravel())[0, 1]))
     assert len(agreements) > 10
     assert np.median(agreements) > 0.85
+
+
+def test_views_know_how_much_of_an_object_they_leave_out() -> None:
+    image, rng = _image_with_disks(), np.random.default_rng(0)
+    views = [random_view(image, VIEW, 1, rng) for _ in range(80)]
+    shown = np.array([float(view.shown[0]) for view in views])
+    assert ((shown > 0) & (shown <= 1)).all()
+    assert (shown == 1).any()
+    assert (shown < 0.7).any()
+    for view in views:
+        touches = view.masks[0][[0, -1]].any() or view.masks[0][:, [0, -1]].any()
+        assert view.shown[0] == 1 or touches

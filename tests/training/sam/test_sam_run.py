@@ -16,7 +16,7 @@ from transformers import SamModel, SamProcessor
 from napari_vlseg.events import Progress, run
 from napari_vlseg.models.sam_weights import load_sam
 from napari_vlseg.training.checkpoint import CHECKPOINT_NAME
-from napari_vlseg.training.runs import LOG_NAME
+from napari_vlseg.training.runs import LOG_NAME, MODEL_FOLDER
 from napari_vlseg.training.sam import trainer as trainer_module
 from napari_vlseg.training.sam.batches import ViewSource, make_batch
 from napari_vlseg.training.sam.builder import SamShape, build_sam
@@ -74,6 +74,27 @@ def test_the_best_candidate_learns_most() -> None:
     assert logits.grad is not None
     strength = logits.grad.abs().sum((-1, -2))[0]
     assert strength[1] > 5 * strength[0] > 0
+
+
+def test_predicted_quality_is_that_of_the_whole_object() -> None:
+    wanted = torch.ones(2, 4, 4)
+    logits = wanted[:, None] * 3
+    hidden = torch.tensor([0.0, 48.0])
+    _, quality, iou = candidate_loss(logits, torch.tensor([[1.0], [0.25]]), wanted, hidden)
+    assert (float(iou), float(quality)) == (1, 0)
+
+
+def test_a_refinement_starts_from_the_average_and_descends(
+    nuclei_folder: Path, tmp_path: Path
+) -> None:
+    run(pretrain(nuclei_folder, tmp_path / "first", TINY))
+    checkpoint = tmp_path / "first" / CHECKPOINT_NAME
+    refined = replace(TINY, start=str(checkpoint), rate=0.0)
+    assert refined.schedule.plateau_share == 0
+    run(pretrain(nuclei_folder, tmp_path / "second", refined))
+    first = SamModel.from_pretrained(tmp_path / "first" / MODEL_FOLDER).state_dict()
+    second = SamModel.from_pretrained(tmp_path / "second" / MODEL_FOLDER).state_dict()
+    assert all(torch.equal(first[name], second[name]) for name in first)
 
 
 def test_an_interrupted_run_goes_on(
