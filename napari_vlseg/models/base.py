@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+from napari_vlseg.logit_masks import full_mask, mask_crop
+from napari_vlseg.object_prompts import MaskLogits, ObjectPrompt
+from napari_vlseg.visual_prompts import VisualPromptSettings
 
 # For annotations alone, so that listing models costs no heavy import.
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
+    import torch
 
     from napari_vlseg.events import Work
     from napari_vlseg.prompts import ClassPrompt, ReferencePrompt
     from napari_vlseg.proposals import ModelInfo
     from napari_vlseg.tiling import TilePlan
-from napari_vlseg.visual_prompts import VisualPromptSettings
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,12 +64,15 @@ class Conditional:
         What the vector was made from, for models that also match references patch by patch.
     reference_share : float
         Weight of the references beside the phrases: 1 where there is no phrase.
+    reference_length : float
+        Mean Euclidean norm of the references' own vectors; 0 where there is none.
     """
 
     vector: np.ndarray
     description: str = ""
     references: tuple[ReferencePrompt, ...] = field(repr=False, default=())
     reference_share: float = 1.0
+    reference_length: float = 0.0
 
 
 @runtime_checkable
@@ -137,19 +145,22 @@ class DenseSegmenter(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
-class MaskLogits:
-    """The decoder's own mask, to be given back as the prompt `mask`.
+class PackedEmbedding:
+    """An embedding as plain tensors and values, for a cache in memory or on disk.
 
     Attributes
     ----------
-    values : numpy.ndarray, shape (m, m), float32
-        Logits; the object is where they are positive.
-    window : tuple of int
-        (top, left, side) of the square of the plane that they cover, in image pixels.
+    key : str
+        Of the embedding.
+    tensors : dict of str to torch.Tensor
+        On the CPU.
+    meta : dict of str to str, int, float or list
+        Everything else that `unpack` needs beside the plane; fit for JSON.
     """
 
-    values: np.ndarray = field(repr=False)
-    window: tuple[int, int, int]
+    key: str
+    tensors: dict[str, torch.Tensor] = field(repr=False)
+    meta: dict[str, str | int | float | list[Any]] = field(repr=False, default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,21 +169,43 @@ class MaskProposal:
 
     Attributes
     ----------
-    mask : numpy.ndarray, shape (H, W), bool
+    logits : MaskLogits
+        What the decoder said, and what a further click goes on from.
     score : float
         IoU that the model predicts for the mask, about 0 to 1.
-    logits : MaskLogits
-        What a further click goes on from.
+    shape : tuple of int
+        (H, W) of the plane.
     """
 
-    mask: np.ndarray = field(repr=False)
-    score: float
     logits: MaskLogits = field(repr=False)
+    score: float
+    shape: tuple[int, int]
+
+    @cached_property
+    def mask(self) -> np.ndarray:
+        """The mask of the whole plane, bool (H, W), computed when it is first asked for."""
+        return full_mask(self.crop(), self.shape)
+
+    def crop(self) -> tuple[int, int, np.ndarray]:
+        """The smallest part of the plane that holds the mask.
+
+        Returns
+        -------
+        top, left : int
+            Its corner, in pixels of the plane.
+        mask : numpy.ndarray, shape (rows, cols), bool
+            Empty where the mask is.
+        """
+        return self._crop
+
+    @cached_property
+    def _crop(self) -> tuple[int, int, np.ndarray]:
+        return mask_crop(self.logits, self.shape)
 
 
 @dataclass(frozen=True, eq=False)
 class PromptableEmbedding:
-    """A plane prepared for clicks and boxes.
+    """A plane prepared for clicks, boxes and masks.
 
     Attributes
     ----------
@@ -191,10 +224,10 @@ class PromptableEmbedding:
 
 @runtime_checkable
 class PromptableSegmenter(Protocol):
-    """A model that outlines the object under a click or in a box.
+    """A model that outlines the object under a click, in a box or near a mask.
 
-    ``encode`` once per plane, ``predict`` for every prompt. ``encode_steps`` and
-    ``predict_steps`` are the same work as generators of events.
+    ``encode`` once per plane, ``predict`` or ``predict_objects`` for every prompt. Methods
+    that end on ``_steps`` are the same work as generators of events.
     """
 
     @property
@@ -212,11 +245,50 @@ class PromptableSegmenter(Protocol):
         ...
 
     def encode(self, plane: np.ndarray) -> PromptableEmbedding:
-        """Prepare a float32 plane (H, W, 3) in [0, 1]."""
+        """Prepare a plane for prompts.
+
+        Parameters
+        ----------
+        plane : numpy.ndarray, shape (H, W, 3), float32 in [0, 1]
+
+        Returns
+        -------
+        PromptableEmbedding
+            Starting point of `predict`. A model that looks closer when it is asked adds to it
+            what it encodes then.
+
+        Raises
+        ------
+        ImageError
+            If the plane has another shape or no pixels.
+        ModelError
+            If even the CPU has too little memory.
+        """
         ...
 
     def encode_steps(self, plane: np.ndarray) -> Work[PromptableEmbedding]:
-        """`encode` as a generator of events."""
+        """`encode` as a generator that yields `Progress` after each pass of the model."""
+        ...
+
+    def pack(self, embedding: PromptableEmbedding) -> PackedEmbedding:
+        """What has been encoded so far, as plain tensors; the plane itself is left out."""
+        ...
+
+    def unpack(self, packed: PackedEmbedding, plane: np.ndarray) -> PromptableEmbedding:
+        """An embedding that answers as the packed one did.
+
+        Parameters
+        ----------
+        packed : PackedEmbedding
+            From `pack` of a model with the same revision.
+        plane : numpy.ndarray, shape (H, W, 3), float32 in [0, 1]
+            The plane that was encoded: `embedding_key` gives ``packed.key``.
+
+        Raises
+        ------
+        ModelError
+            If the tensors don't fit the plane or the model.
+        """
         ...
 
     def predict(
@@ -229,7 +301,7 @@ class PromptableSegmenter(Protocol):
         mask: MaskLogits | None = None,
         multimask: bool = True,
     ) -> list[MaskProposal]:
-        """Outline one object by clicks, a box or both, or one object per box.
+        """Outline one object by clicks, a box, a mask or several of these; or one per box.
 
         Parameters
         ----------
@@ -241,17 +313,28 @@ class PromptableSegmenter(Protocol):
             1 where the object is, 0 where it is not; all 1 if omitted.
         boxes : array_like, shape (n_boxes, 4) or (4,), optional
             (top, left, bottom, right) edges in the same coordinates: a box that is tight
-            around the rows r … s has its top at r - 0.5 and its bottom at s + 0.5.
+            around the rows r … s has its top at r - 0.5 and its bottom at s + 0.5. What
+            reaches beyond the plane is cut off.
         mask : MaskLogits, optional
-            Of an earlier proposal for the same object.
+            `logits` of an earlier proposal for the same object, to be corrected, or a drawn
+            mask (`MaskLogits.of_mask`).
         multimask : bool
-            Three proposals for the object rather than one.
+            Three proposals for the object rather than one. One click often has several
+            answers; after further clicks or with a box a single proposal is more exact.
 
         Returns
         -------
         list of MaskProposal
             For one object the best first: three, or one without `multimask`. For several
             boxes one each, in their order.
+
+        Raises
+        ------
+        PromptError
+            If there is nothing to go by, something lies outside the plane, the labels don't
+            fit the clicks, or a mask or clicks come with several boxes.
+        ModelError
+            If even the CPU has too little memory.
         """
         ...
 
@@ -265,5 +348,46 @@ class PromptableSegmenter(Protocol):
         mask: MaskLogits | None = None,
         multimask: bool = True,
     ) -> Work[list[MaskProposal]]:
-        """`predict` as a generator of events."""
+        """`predict` as a generator that yields `Progress` after each pass of the model."""
+        ...
+
+    def predict_objects(
+        self,
+        embedding: PromptableEmbedding,
+        prompts: Sequence[ObjectPrompt],
+        *,
+        multimask: bool = False,
+    ) -> list[list[MaskProposal]]:
+        """Outline any number of objects, each by its own prompt, in as few passes as fit.
+
+        Parameters
+        ----------
+        embedding : PromptableEmbedding
+        prompts : sequence of ObjectPrompt
+            Independent of each other; places as in `predict`.
+        multimask : bool
+            Three proposals for each object rather than one.
+
+        Returns
+        -------
+        list of list of MaskProposal
+            One list per prompt in their order, the best proposal first.
+
+        Raises
+        ------
+        PromptError
+            If a prompt says nothing or lies outside the plane.
+        ModelError
+            If even the CPU has too little memory.
+        """
+        ...
+
+    def predict_objects_steps(
+        self,
+        embedding: PromptableEmbedding,
+        prompts: Sequence[ObjectPrompt],
+        *,
+        multimask: bool = False,
+    ) -> Work[list[list[MaskProposal]]]:
+        """`predict_objects` as a generator that yields `Progress` after each pass."""
         ...

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import torch
 
+from napari_vlseg.models.sam_network import Features
 from napari_vlseg.models.sam_windows import Window, WindowLattice
 
 _MEMORY = 128 * 2**20
+_LEVEL = "level_"
 
 
 class EncodedPlane:
@@ -30,10 +32,10 @@ class EncodedPlane:
         self.lattice = lattice
         self._limit = limit
         self._size = 0
-        self._kept: OrderedDict[Window, torch.Tensor] = OrderedDict()
+        self._kept: OrderedDict[Window, Features] = OrderedDict()
         self._lock = threading.Lock()
 
-    def find(self, windows: Iterable[Window]) -> dict[Window, torch.Tensor]:
+    def find(self, windows: Iterable[Window]) -> dict[Window, Features]:
         """Embeddings of those windows that are at hand, and mark them as used."""
         with self._lock:
             found = {w: self._kept[w] for w in windows if w in self._kept}
@@ -41,12 +43,40 @@ class EncodedPlane:
                 self._kept.move_to_end(window)
             return found
 
-    def keep(self, encoded: dict[Window, torch.Tensor]) -> None:
+    def keep(self, encoded: dict[Window, Features]) -> None:
         """Add embeddings and drop the oldest beyond the limit."""
         with self._lock:
-            for window, embedding in encoded.items():
+            for window, features in encoded.items():
                 if window not in self._kept:
-                    self._kept[window] = embedding
-                    self._size += embedding.nbytes
+                    self._kept[window] = features
+                    self._size += _n_bytes(features)
             while self._size > self._limit and len(self._kept) > 1:
-                self._size -= self._kept.popitem(last=False)[1].nbytes
+                self._size -= _n_bytes(self._kept.popitem(last=False)[1])
+
+    def pack(self) -> tuple[dict[str, torch.Tensor], list[list[int]]]:
+        """Everything that is kept: maps of each level, stacked, and their windows' numbers."""
+        with self._lock:
+            kept = list(self._kept.items())
+        levels = zip(*(features for _, features in kept), strict=True)
+        tensors = {
+            f"{_LEVEL}{n}": torch.stack([m.cpu() for m in maps]) for n, maps in enumerate(levels)
+        }
+        return tensors, [[*window.place, window.mirror] for window, _ in kept]
+
+    def restore(
+        self, tensors: Mapping[str, torch.Tensor], windows: Sequence[Sequence[int]]
+    ) -> None:
+        """Take over what `pack` gave.
+
+        Raises
+        ------
+        ValueError
+            If tensors and windows are not as many.
+        """
+        levels = [tensors[f"{_LEVEL}{number}"] for number in range(len(tensors))]
+        for window, *features in zip(windows, *levels, strict=True):
+            self.keep({Window(*map(int, window)): tuple(features)})
+
+
+def _n_bytes(features: Features) -> int:
+    return sum(maps.nbytes for maps in features)

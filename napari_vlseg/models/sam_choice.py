@@ -6,10 +6,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from napari_vlseg.models.base import MaskLogits
 from napari_vlseg.models.sam_masks import deepest_place, is_cut, positive_box
-from napari_vlseg.models.sam_prompts import ObjectPrompt
+from napari_vlseg.models.sam_prompts import PlacedPrompt
 from napari_vlseg.models.sam_windows import Box, Window, WindowLattice
+from napari_vlseg.object_prompts import MaskLogits
 
 COVERAGE = 0.65
 """Share of a window's side that an object of known size is given."""
@@ -43,7 +43,7 @@ class Candidate:
 
 
 def first_windows(
-    lattice: WindowLattice, prompt: ObjectPrompt, input_size: int
+    lattice: WindowLattice, prompt: PlacedPrompt, input_size: int
 ) -> list[list[Window]]:
     """Windows for an object that nothing but its prompt is known of, in order of trial.
 
@@ -63,7 +63,7 @@ def first_windows(
     return [windows for windows in (fine, coarse) if windows] or [[lattice.whole]]
 
 
-def later_window(lattice: WindowLattice, prompt: ObjectPrompt, mask: MaskLogits) -> Window:
+def later_window(lattice: WindowLattice, prompt: PlacedPrompt, mask: MaskLogits) -> Window:
     """The window in which to correct a mask: the object large, a cut one with more around it."""
     found = positive_box(mask)
     extent = found if found is not None else prompt.extent()
@@ -72,7 +72,7 @@ def later_window(lattice: WindowLattice, prompt: ObjectPrompt, mask: MaskLogits)
     return lattice.for_object(extent, _CUT_COVERAGE if is_cut(mask, lattice.shape) else COVERAGE)
 
 
-def credibility(candidate: Candidate, lattice: WindowLattice, prompt: ObjectPrompt) -> float:
+def credibility(candidate: Candidate, lattice: WindowLattice, prompt: PlacedPrompt) -> float:
     """How far to believe a candidate: its score, less what speaks against it.
 
     A mask that its window cuts off may be a part; one that is small in its window is drawn
@@ -94,7 +94,7 @@ def credibility(candidate: Candidate, lattice: WindowLattice, prompt: ObjectProm
 
 
 def best_first(
-    candidates: Sequence[Candidate], lattice: WindowLattice, prompt: ObjectPrompt
+    candidates: Sequence[Candidate], lattice: WindowLattice, prompt: PlacedPrompt
 ) -> list[Candidate]:
     """Candidates by credibility; by score alone where the model sees the whole plane."""
 

@@ -14,6 +14,9 @@ from napari_vlseg.models.sam_contrast import stretch_tile
 from napari_vlseg.models.sam_decoding import decode_prompts
 from napari_vlseg.models.sam_windows import Window
 
+Features = tuple[torch.Tensor, ...]
+"""What an image encoder makes of one window: maps (channels, rows, cols), fit to be cached."""
+
 
 @dataclass(frozen=True, eq=False)
 class ModelPrompt:
@@ -99,7 +102,7 @@ class SamNetwork:
         self.device, self.dtype = device, dtype
 
     @torch.inference_mode()
-    def encode(self, plane: np.ndarray, windows: Sequence[Window]) -> torch.Tensor:
+    def encode(self, plane: np.ndarray, windows: Sequence[Window]) -> list[Features]:
         """Encode windows of a plane.
 
         Parameters
@@ -109,11 +112,12 @@ class SamNetwork:
 
         Returns
         -------
-        torch.Tensor, float32, shape (n, channels, grid, grid)
+        list of Features
+            For each window one map (channels, grid, grid), float32.
         """
         pixels = torch.cat([self._pixels(plane, window) for window in windows])
         encoded = self.model.vision_encoder(pixels.to(self.device, self.dtype))
-        return encoded.last_hidden_state.float()
+        return [(embedding,) for embedding in encoded.last_hidden_state.float()]
 
     def _pixels(self, plane: np.ndarray, window: Window) -> torch.Tensor:
         """Model input (1, 3, size, size); beyond the plane it is 0, the mean colour."""
@@ -131,13 +135,14 @@ class SamNetwork:
 
     @torch.inference_mode()
     def decode(
-        self, embeddings: torch.Tensor, prompts: Sequence[ModelPrompt], *, three: bool
+        self, features: Sequence[Features], prompts: Sequence[ModelPrompt], *, three: bool
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Masks of one prompt per embedding.
+        """Masks of one prompt per window.
 
         Parameters
         ----------
-        embeddings : torch.Tensor, shape (n, channels, grid, grid)
+        features : sequence of Features, length n
+            Of the windows, from `encode`.
         prompts : sequence of ModelPrompt, length n
             All of one layout.
         three : bool
@@ -152,7 +157,7 @@ class SamNetwork:
         n_points, _, _ = prompts[0].layout
         logits, scores = decode_prompts(
             self.model,
-            embeddings.to(self.device),
+            stacked(features, self.device)[0],
             points=self._stack([p.points for p in prompts]) if n_points else None,
             labels=self._stack([p.labels for p in prompts]) if n_points else None,
             boxes=self._stack([p.box for p in prompts if p.box is not None]),
@@ -164,3 +169,10 @@ class SamNetwork:
 
     def _stack(self, parts: Sequence[np.ndarray]) -> torch.Tensor | None:
         return torch.from_numpy(np.stack(parts)).to(self.device) if parts else None
+
+
+def stacked(features: Sequence[Features], device: torch.device) -> Features:
+    """Maps of several windows as batches (n, channels, rows, cols); of one window, a view."""
+    if all(maps is features[0] for maps in features):
+        return tuple(m.to(device)[None].expand(len(features), -1, -1, -1) for m in features[0])
+    return tuple(torch.stack(level).to(device) for level in zip(*features, strict=True))

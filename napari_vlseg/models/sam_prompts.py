@@ -1,143 +1,118 @@
-"""Clicks and boxes of a person, checked and in edge coordinates."""
+"""The prompt of one object as click models work with it: checked, in pixels from the edge."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
 from napari_vlseg.errors import PromptError
+from napari_vlseg.models.sam_masks import positive_box
 from napari_vlseg.models.sam_network import ModelPrompt
 from napari_vlseg.models.sam_windows import Box, Window
+from napari_vlseg.object_prompts import MaskLogits, ObjectPrompt
 
 
 @dataclass(frozen=True, eq=False)
-class ObjectPrompt:
+class PlacedPrompt:
     """What a person said about one object, in image pixels from the plane's edge.
 
     Attributes
     ----------
     points : numpy.ndarray, shape (k, 2), float32
-        (row, col); k may be 0 where there is a box.
+        (row, col); k may be 0 where there is a box or a mask.
     labels : numpy.ndarray, shape (k,), int64
         1 to include, 0 to exclude.
     box : tuple of float or None
         (top, left, bottom, right).
+    mask : MaskLogits or None
+        To go on from.
     """
 
     points: npt.NDArray[np.float32]
     labels: npt.NDArray[np.int64]
     box: Box | None = None
+    mask: MaskLogits | None = field(default=None, repr=False)
 
     @property
     def is_one_click(self) -> bool:
-        """Whether one click on the object is all there is."""
+        """Whether one click on the object is all that shows where it is."""
         return self.box is None and len(self.points) == 1 and bool(self.labels[0] == 1)
 
     def extent(self) -> Box:
         """The smallest box around everything that lies on the object for certain."""
         if self.box is not None:
             return self.box
+        found = None if len(self.points) or self.mask is None else positive_box(self.mask)
+        if found is not None:
+            return found
         chosen = self.points[self.labels == 1] if (self.labels == 1).any() else self.points
         low, high = chosen.min(axis=0), chosen.max(axis=0)
         return float(low[0]), float(low[1]), float(high[0]), float(high[1])
 
 
-def read_prompts(
-    shape: tuple[int, int],
-    points: npt.ArrayLike | None,
-    labels: npt.ArrayLike | None,
-    boxes: npt.ArrayLike | None,
-) -> list[ObjectPrompt]:
-    """One prompt per object.
-
-    Parameters
-    ----------
-    shape : tuple of int
-        (H, W) of the plane.
-    points, labels, boxes : array_like or None
-        As in `PromptableSegmenter.predict`.
+def place_prompt(prompt: ObjectPrompt, shape: tuple[int, int]) -> PlacedPrompt:
+    """A prompt checked against a plane of a shape (H, W); its box is cut to the plane.
 
     Raises
     ------
     PromptError
-        If there is nothing to go by, or something does not fit the plane or each other.
+        If it says nothing, or something lies outside the plane.
     """
-    clicks, signs = _read_points(shape, points, labels)
-    frames = _read_boxes(shape, boxes)
-    if not len(clicks) and not frames:
-        raise PromptError("There is neither a click nor a box: click on an object or draw a box.")
-    if len(clicks) and len(frames) > 1:
-        raise PromptError(
-            f"There are clicks together with {len(frames)} boxes: clicks refine one object, so "
-            "give one box with them, or boxes alone."
-        )
-    if not frames:
-        return [ObjectPrompt(clicks, signs)]
-    return [ObjectPrompt(clicks, signs, box) for box in frames]
+    if not len(prompt.points) and prompt.box is None:
+        _check_mask_alone(prompt.mask)
+    points = _placed_points(np.asarray(prompt.points, float).reshape(-1, 2), shape)
+    box = None if prompt.box is None else _placed_box(prompt.box, shape)
+    return PlacedPrompt(points, np.asarray(prompt.labels, np.int64), box, prompt.mask)
 
 
-def _read_points(
-    shape: tuple[int, int], points: npt.ArrayLike | None, labels: npt.ArrayLike | None
-) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
-    clicks = np.zeros((0, 2)) if points is None else np.asarray(points, float)
-    if clicks.size == 0:
-        clicks = clicks.reshape(0, 2)
-    if clicks.ndim != 2 or clicks.shape[1] != 2:
+def _check_mask_alone(mask: MaskLogits | None) -> None:
+    if mask is None:
         raise PromptError(
-            f"The clicks have shape {clicks.shape}: give one (row, col) per click, shape (n, 2)."
+            "There is neither a click nor a box nor a mask: click on an object or draw a box."
         )
-    signs = np.ones(len(clicks), int) if labels is None else np.asarray(labels)
-    if signs.shape != (len(clicks),):
+    if not (mask.values > 0).any():
         raise PromptError(
-            f"There are {len(clicks)} clicks and labels of shape {signs.shape}: give one label "
-            "per click."
+            "The mask marks no pixel, and there is neither a click nor a box: click on the object."
         )
-    if not np.isin(signs, (0, 1)).all():
-        raise PromptError("A click has another label than 0 and 1: 1 includes, 0 excludes.")
-    clicks = clicks + 0.5
+
+
+def _placed_points(
+    points: npt.NDArray[np.float64], shape: tuple[int, int]
+) -> npt.NDArray[np.float32]:
+    clicks = points + 0.5
     inside = np.isfinite(clicks) & (clicks >= 0) & (clicks <= np.asarray(shape))
     if not inside.all():
-        row, col = (clicks - 0.5)[~inside.all(axis=1)][0]
+        row, col = points[~inside.all(axis=1)][0]
         raise PromptError(
             f"The click at row {row:g}, column {col:g} lies outside the plane of "
             f"{shape[0]} × {shape[1]} pixels: click inside the image."
         )
-    return clicks.astype(np.float32), signs.astype(np.int64)
+    return clicks.astype(np.float32)
 
 
-def _read_boxes(shape: tuple[int, int], boxes: npt.ArrayLike | None) -> list[Box]:
-    """Boxes in edge coordinates, cut to the plane."""
-    frames = np.zeros((0, 4)) if boxes is None else np.atleast_2d(np.asarray(boxes, float))
-    if frames.size == 0:
-        return []
-    if frames.ndim != 2 or frames.shape[1] != 4:
+def _placed_box(box: Box, shape: tuple[int, int]) -> Box:
+    edges = np.array(box, float)
+    top, left, bottom, right = np.clip(edges + 0.5, 0, np.array([*shape, *shape], float))
+    if not (np.isfinite(edges).all() and bottom > top and right > left):
+        edge_text = ", ".join(f"{edge:g}" for edge in box)
         raise PromptError(
-            f"The boxes have shape {frames.shape}: give (top, left, bottom, right) per box, "
-            "shape (n, 4)."
-        )
-    limits = np.array([*shape, *shape], float)
-    cut = np.clip(frames + 0.5, 0, limits)
-    usable = np.isfinite(frames).all(axis=1) & (cut[:, 2:] > cut[:, :2]).all(axis=1)
-    if not usable.all():
-        edges = ", ".join(f"{edge:g}" for edge in frames[~usable][0])
-        raise PromptError(
-            f"The box ({edges}) holds no pixel of the plane of {shape[0]} × {shape[1]} pixels: "
+            f"The box ({edge_text}) holds no pixel of the plane of {shape[0]} × {shape[1]} pixels: "
             "give (top, left, bottom, right) with some area inside the image."
         )
-    return [(float(t), float(le), float(b), float(r)) for t, le, b, r in cut]
+    return float(top), float(left), float(bottom), float(right)
 
 
-def in_window(prompt: ObjectPrompt, window: Window, input_size: int) -> ModelPrompt:
+def in_window(prompt: PlacedPrompt, window: Window, input_size: int) -> ModelPrompt:
     """A prompt in model pixels of a window; clicks that it does not show are left out."""
-    scale = input_size / window.side
+    scale = np.array([input_size / window.height, input_size / window.width], np.float32)
     corner = np.array([window.top, window.left], np.float32)
-    points = (prompt.points - corner) * np.float32(scale)
+    points = (prompt.points - corner) * scale
     shown = ((points >= 0) & (points <= input_size)).all(axis=1)
     box = None
     if prompt.box is not None:
-        edges = (np.array(prompt.box, np.float32) - np.tile(corner, 2)) * np.float32(scale)
+        edges = (np.array(prompt.box, np.float32) - np.tile(corner, 2)) * np.tile(scale, 2)
         box = np.clip(edges, 0, input_size)
     for axis, bit in ((1, 1), (0, 2)):
         if window.mirror & bit:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import numpy as np
@@ -12,7 +12,6 @@ import numpy.typing as npt
 import torch
 
 from napari_vlseg.events import Notice, Progress, Work
-from napari_vlseg.models.base import MaskLogits
 from napari_vlseg.models.devices import (
     is_out_of_memory,
     release_memory,
@@ -21,9 +20,13 @@ from napari_vlseg.models.devices import (
 from napari_vlseg.models.memory import MemoryBudget
 from napari_vlseg.models.sam_cache import EncodedPlane
 from napari_vlseg.models.sam_choice import Candidate
-from napari_vlseg.models.sam_network import ModelPrompt, SamNetwork
-from napari_vlseg.models.sam_prompts import ObjectPrompt, in_window
+from napari_vlseg.models.sam_network import Features, ModelPrompt, SamNetwork
+from napari_vlseg.models.sam_prompts import PlacedPrompt, in_window
 from napari_vlseg.models.sam_windows import Window, flipped
+from napari_vlseg.object_prompts import MaskLogits
+
+_QUESTIONS_AT_ONCE = 256
+"""So many have their windows in memory together."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,15 +35,18 @@ class Question:
 
     Attributes
     ----------
-    prompt : ObjectPrompt
+    prompt : PlacedPrompt
     window : Window
     previous : numpy.ndarray, shape (m, m), float32, or None
         Logits to go on from, as the window sees them.
+    views : {1, 2, 4}
+        How many mirrored views of the window are answered; logits and scores are averaged.
     """
 
-    prompt: ObjectPrompt
+    prompt: PlacedPrompt
     window: Window
-    previous: npt.NDArray[np.float32] | None = None
+    previous: npt.NDArray[np.float32] | None = field(default=None, repr=False)
+    views: int = 1
 
 
 class SamRunner:
@@ -72,9 +78,9 @@ class SamRunner:
             self._relieve(*self.budget.on_cpu())
 
     def answer(
-        self, content: EncodedPlane, asked: Sequence[Question], *, three: bool, views: int = 1
-    ) -> Work[list[Candidate]]:
-        """Candidates in the order asked, in as few passes as possible.
+        self, content: EncodedPlane, asked: Sequence[Question], *, three: bool
+    ) -> Work[list[list[Candidate]]]:
+        """Candidates for each question, in as few passes as possible.
 
         Parameters
         ----------
@@ -82,30 +88,33 @@ class SamRunner:
         asked : sequence of Question
         three : bool
             Three candidates for each question instead of one.
-        views : {1, 2, 4}
-            How many mirrored views of each window are answered; logits and scores are averaged.
         """
-        shown = [_mirrored(question, way) for question in asked for way in range(views)]
+        answers: list[list[Candidate]] = []
+        for first in range(0, len(asked), _QUESTIONS_AT_ONCE):
+            some = asked[first : first + _QUESTIONS_AT_ONCE]
+            answers += yield from self._answer(content, some, three=three)
+            yield Progress("segmenting", len(answers), len(asked))
+        return answers
+
+    def _answer(
+        self, content: EncodedPlane, asked: Sequence[Question], *, three: bool
+    ) -> Work[list[list[Candidate]]]:
+        shown = [_mirrored(question, way) for question in asked for way in range(question.views)]
         encoded = yield from self.encode(content, [question.window for question in shown])
-        groups: dict[tuple[int, bool, bool], list[int]] = defaultdict(list)
         prompts = [self._model_prompt(question) for question in shown]
+        groups: dict[tuple[int, bool, bool], list[int]] = defaultdict(list)
         for number, prompt in enumerate(prompts):
             groups[prompt.layout].append(number)
         answers: dict[int, tuple[np.ndarray, np.ndarray]] = {}
         for numbers in groups.values():
-            embeddings = torch.stack([encoded[shown[n].window] for n in numbers])
-            decoded = yield from self._decode(
-                embeddings, [prompts[n] for n in numbers], three=three
-            )
+            features = [encoded[shown[n].window] for n in numbers]
+            decoded = yield from self._decode(features, [prompts[n] for n in numbers], three=three)
             for number, logits, scores in zip(numbers, *decoded, strict=True):
                 answers[number] = flipped(logits, shown[number].window.mirror), scores
-            yield Progress("segmenting", len(answers), len(shown))
+        in_order = iter([answers[number] for number in range(len(shown))])
         return [
-            candidate
-            for first, question in zip(range(0, len(shown), views), asked, strict=True)
-            for candidate in _averaged(
-                [answers[n] for n in range(first, first + views)], question.window
-            )
+            _averaged([next(in_order) for _ in range(question.views)], question.window)
+            for question in asked
         ]
 
     def _model_prompt(self, question: Question) -> ModelPrompt:
@@ -114,7 +123,7 @@ class SamRunner:
 
     def encode(
         self, content: EncodedPlane, windows: Sequence[Window]
-    ) -> Work[dict[Window, torch.Tensor]]:
+    ) -> Work[dict[Window, Features]]:
         """Embeddings of windows, those at hand and those encoded now."""
         encoded = content.find(windows)
         missing = [window for window in dict.fromkeys(windows) if window not in encoded]
@@ -134,7 +143,7 @@ class SamRunner:
         return encoded
 
     def _decode(
-        self, embeddings: torch.Tensor, prompts: Sequence[ModelPrompt], *, three: bool
+        self, features: Sequence[Features], prompts: Sequence[ModelPrompt], *, three: bool
     ) -> Work[tuple[np.ndarray, np.ndarray]]:
         """Logits and scores of prompts of one layout, in as many passes as memory needs."""
         parts: list[tuple[np.ndarray, np.ndarray]] = []
@@ -143,7 +152,7 @@ class SamRunner:
             yield from self._take_pending()
             step = self.budget.pairs_per_pass(self.network.input_size)
             some = slice(done, done + step)
-            decode = partial(self.network.decode, embeddings[some], prompts[some], three=three)
+            decode = partial(self.network.decode, features[some], prompts[some], three=three)
             found = unless_short_of_memory(decode)
             if found is None:
                 self._relieve(*self.budget.decode_less(min(step, len(prompts) - done)))
@@ -176,10 +185,10 @@ class SamRunner:
 def _mirrored(question: Question, way: int) -> Question:
     """The same question to a mirrored view of its window."""
     previous = question.previous
-    return Question(
-        question.prompt,
-        replace(question.window, mirror=way),
-        None if previous is None else flipped(previous, way),
+    return replace(
+        question,
+        window=replace(question.window, mirror=way),
+        previous=None if previous is None else flipped(previous, way),
     )
 
 

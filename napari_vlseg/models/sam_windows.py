@@ -1,4 +1,4 @@
-"""Where a click model looks: square windows of the plane in steps of scale and position.
+"""Where a click model looks: windows of the plane in steps of scale and position.
 
 A model with a small input is not shown the whole plane but a window in which the object in
 question has the size the model knows. Windows lie on a fixed lattice, so that prompts near
@@ -12,20 +12,20 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from napari_vlseg.object_prompts import Box
+
 _SCALE_STEP = math.sqrt(2)
 _SMALLEST_SIDE = 16
 _STEPS_PER_SIDE = 4
 
-Box = tuple[float, float, float, float]
-
 
 @dataclass(frozen=True, order=True)
 class Window:
-    """A square of a plane; it may reach beyond the bottom and the right edge.
+    """A rectangle of a plane; it may reach beyond the bottom and the right edge.
 
     Attributes
     ----------
-    top, left, side : int
+    top, left, height, width : int
         In image pixels.
     mirror : int
         How the model sees it: 1 with left and right exchanged, 2 with top and bottom, 3 with
@@ -34,18 +34,24 @@ class Window:
 
     top: int
     left: int
-    side: int
+    height: int
+    width: int
     mirror: int = 0
 
     @property
-    def place(self) -> tuple[int, int, int]:
-        """(top, left, side)."""
-        return self.top, self.left, self.side
+    def place(self) -> tuple[int, int, int, int]:
+        """(top, left, height, width)."""
+        return self.top, self.left, self.height, self.width
+
+    @property
+    def side(self) -> int:
+        """The longer of height and width."""
+        return max(self.height, self.width)
 
     def holds(self, box: Box) -> bool:
         """Whether a box (top, left, bottom, right) lies inside."""
         inside_top = self.top <= box[0] and self.left <= box[1]
-        return inside_top and box[2] <= self.top + self.side and box[3] <= self.left + self.side
+        return inside_top and box[2] <= self.top + self.height and box[3] <= self.left + self.width
 
 
 def flipped(maps: np.ndarray, mirror: int) -> np.ndarray:
@@ -66,16 +72,20 @@ class WindowLattice:
         Side of the model's input, in model pixels.
     zoom : bool
         False where the model sees the whole plane at once.
+    stretch : bool
+        The window of the whole plane has the plane's own shape, rather than a square's.
     """
 
     shape: tuple[int, int]
     input_size: int
     zoom: bool
+    stretch: bool = False
 
     @property
     def whole(self) -> Window:
         """The window that shows the whole plane."""
-        return Window(0, 0, max(self.shape))
+        side = max(self.shape)
+        return Window(0, 0, *self.shape) if self.stretch else Window(0, 0, side, side)
 
     def sides(self) -> tuple[int, ...]:
         """Sides of windows, ascending; the last one shows the whole plane."""
@@ -104,7 +114,7 @@ class WindowLattice:
             wanted = (low + high - side) / 2
             snapped = round(wanted / step) * step
             starts.append(int(np.clip(snapped, 0, max(0, extent - side))))
-        return Window(starts[0], starts[1], side)
+        return Window(starts[0], starts[1], side, side)
 
     def for_object(self, box: Box, coverage: float) -> Window:
         """The window of which an object's longer side covers about a share.

@@ -15,10 +15,11 @@ import napari_vlseg
 from napari_vlseg.errors import ImageError, ModelError, PromptError
 from napari_vlseg.events import Progress
 from napari_vlseg.models import registry
-from napari_vlseg.models.base import MaskLogits, PromptableSegmenter
+from napari_vlseg.models.base import PromptableSegmenter
 from napari_vlseg.models.sam import SamSegmenter
 from napari_vlseg.models.sam_network import ModelPrompt, SamNetwork
 from napari_vlseg.models.sam_weights import load_sam
+from napari_vlseg.object_prompts import MaskLogits
 from napari_vlseg.planes import ImageView, extract_plane
 from napari_vlseg.samples import load_sample
 from napari_vlseg.training.sam.clicks import deepest_pixel
@@ -133,9 +134,9 @@ def test_a_click_lands_where_it_was_made(
             assert (rows.mean(), cols.mean()) == pytest.approx(place, abs=0.3 + margin / 20)
 
 
-def _within(place: tuple[float, float], margin: float, window: tuple[int, int, int]) -> bool:
+def _within(place: tuple[float, float], margin: float, window: tuple[int, int, int, int]) -> bool:
     """Whether a disk around a place is not cut by the window."""
-    top, left, side = window
+    top, left, side, _ = window
     row, col = place
     return bool(
         top <= row - margin
@@ -191,10 +192,10 @@ def test_a_mask_that_is_given_back_counts(segmenter: SamSegmenter, plane: np.nda
     }
     rows, cols = np.indices((16, 16))
     blob = (6 - np.hypot(rows - 8, cols - 8)).astype(np.float32)
-    before = MaskLogits(blob, (14, 84, 32))
+    before = MaskLogits(blob, (14, 84, 32, 32))
     (fresh,) = segmenter.predict(embedding, **clicks)
     (corrected,) = segmenter.predict(embedding, **clicks, mask=before)
-    (opposite,) = segmenter.predict(embedding, **clicks, mask=MaskLogits(-blob, (14, 84, 32)))
+    (opposite,) = segmenter.predict(embedding, **clicks, mask=MaskLogits(-blob, (14, 84, 32, 32)))
     assert not np.allclose(corrected.logits.values, fresh.logits.values, atol=1e-3)
     assert not np.allclose(corrected.logits.values, opposite.logits.values, atol=1e-3)
 
@@ -271,7 +272,7 @@ BAD_PROMPTS: dict[str, tuple[dict[str, Any], str]] = {
     "a mask for two boxes": (
         {
             "boxes": [(0, 0, 5, 5), (9, 9, 20, 20)],
-            "mask": MaskLogits(np.zeros((16, 16), np.float32), (0, 0, 32)),
+            "mask": MaskLogits(np.zeros((16, 16), np.float32), (0, 0, 32, 32)),
         },
         "one mask to correct and 2 boxes",
     ),

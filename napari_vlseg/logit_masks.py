@@ -1,0 +1,86 @@
+"""From logits of any resolution to pixels of the plane, at the cost of the object alone."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_vlseg.object_prompts import MaskLogits
+
+Mask = npt.NDArray[np.bool_]
+
+
+def mask_crop(logits: MaskLogits, shape: tuple[int, int]) -> tuple[int, int, Mask]:
+    """The smallest rectangle of the plane that holds the mask.
+
+    Logits are interpolated bilinearly, and smoothed where they are finer than the plane, as
+    ``torch.nn.functional.interpolate`` does with ``antialias``; the mask is where they are
+    positive.
+
+    Parameters
+    ----------
+    logits : MaskLogits
+    shape : tuple of int
+        (H, W) of the plane.
+
+    Returns
+    -------
+    top, left : int
+        Corner of the rectangle, in pixels of the plane.
+    mask : numpy.ndarray, shape (rows, cols), bool
+        Empty where the mask is.
+    """
+    positive = logits.values > 0
+    rows = _reached(np.flatnonzero(positive.any(1)), len(positive), logits.window[::2], shape[0])
+    cols = _reached(
+        np.flatnonzero(positive.any(0)), positive.shape[1], logits.window[1::2], shape[1]
+    )
+    if not rows or not cols:
+        return 0, 0, np.zeros((0, 0), bool)
+    row_taps, row_weights = _weights(len(positive), logits.window[2], rows)
+    col_taps, col_weights = _weights(positive.shape[1], logits.window[3], cols)
+    found = row_weights @ logits.values[row_taps, col_taps] @ col_weights.T > 0
+    return _trimmed(found, logits.window[0] + rows.start, logits.window[1] + cols.start)
+
+
+def full_mask(crop: tuple[int, int, Mask], shape: tuple[int, int]) -> Mask:
+    """A plane, bool (H, W), with what `mask_crop` found."""
+    top, left, found = crop
+    mask = np.zeros(shape, bool)
+    mask[top : top + found.shape[0], left : left + found.shape[1]] = found
+    return mask
+
+
+def _reached(taps: npt.NDArray[np.intp], count: int, place: tuple[int, int], extent: int) -> range:
+    """Pixels of a window, inside the plane, that positive values can make positive."""
+    if not len(taps):
+        return range(0)
+    start, length = place
+    scale = count / length
+    support = max(1.0, scale)
+    first = math.floor((taps[0] + 0.5 - support) / scale - 0.5)
+    last = math.ceil((taps[-1] + 0.5 + support) / scale - 0.5)
+    return range(max(first, 0, -start), min(last + 1, length, extent - start))
+
+
+def _weights(count: int, length: int, pixels: range) -> tuple[slice, npt.NDArray[np.float32]]:
+    """Which values make some pixels of an axis, and the share of each, (pixels, values)."""
+    scale = count / length
+    support = max(1.0, scale)
+    centres = (np.arange(pixels.start, pixels.stop) + 0.5) * scale
+    taps = slice(
+        max(0, math.floor(centres[0] - support)), min(count, math.ceil(centres[-1] + support))
+    )
+    away = np.abs(np.arange(taps.start, taps.stop) + 0.5 - centres[:, None])
+    weights = np.maximum(1 - away / support, 0)
+    return taps, (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
+
+
+def _trimmed(found: Mask, top: int, left: int) -> tuple[int, int, Mask]:
+    rows, cols = np.flatnonzero(found.any(1)), np.flatnonzero(found.any(0))
+    if not len(rows):
+        return 0, 0, np.zeros((0, 0), bool)
+    tight = found[rows[0] : rows[-1] + 1, cols[0] : cols[-1] + 1]
+    return top + int(rows[0]), left + int(cols[0]), np.ascontiguousarray(tight)
