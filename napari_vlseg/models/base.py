@@ -118,6 +118,27 @@ class DenseSegmenter(Protocol):
         """`encode` as a generator of events."""
         ...
 
+    def pack(self, embedding: Embedding) -> PackedEmbedding:
+        """What `encode` computed, as plain tensors; the plane itself is left out."""
+        ...
+
+    def unpack(self, packed: PackedEmbedding, plane: np.ndarray) -> Embedding:
+        """An embedding that answers as the packed one did.
+
+        Parameters
+        ----------
+        packed : PackedEmbedding
+            From `pack` of a model with the same revision.
+        plane : numpy.ndarray, shape (H, W, 3), float32 in [0, 1]
+            The plane that was encoded: `embedding_key` gives ``packed.key``.
+
+        Raises
+        ------
+        ModelError
+            If the tensors don't fit the plane or the model.
+        """
+        ...
+
     def condition(
         self,
         prompt: ClassPrompt,

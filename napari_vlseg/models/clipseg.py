@@ -17,7 +17,8 @@ import torch
 from napari_vlseg.edges import refine_steps
 from napari_vlseg.errors import PromptError
 from napari_vlseg.events import Notice, Progress, Work, run
-from napari_vlseg.models.base import Conditional, Embedding
+from napari_vlseg.models.base import Conditional, Embedding, PackedEmbedding
+from napari_vlseg.models.clipseg_packing import pack_embedding, packed_scale, unpack_activations
 from napari_vlseg.models.conditioning import PromptEncoder
 from napari_vlseg.models.devices import (
     is_out_of_memory,
@@ -195,6 +196,18 @@ class ClipSegSegmenter:
             activations = yield from self._activations(plane, plan)
         key = self._key(plane, scale, plan)
         return Embedding(key, plane.shape[:2], plan, scale, activations, plane)
+
+    def pack(self, embedding: Embedding) -> PackedEmbedding:
+        """See `DenseSegmenter.pack`."""
+        return pack_embedding(embedding)
+
+    def unpack(self, packed: PackedEmbedding, plane: np.ndarray) -> Embedding:
+        """See `DenseSegmenter.unpack`."""
+        plane, scale = check_plane(plane), packed_scale(packed)
+        plan = self._plan(plane, scale)
+        channels = self._network.model.config.reduce_dim
+        activations = unpack_activations(packed, plan, self._network.patch_size, channels)
+        return Embedding(packed.key, plane.shape[:2], plan, scale, activations, plane)
 
     def predict(
         self, embedding: Embedding, prompts: Sequence[Conditional], *, edges: bool | None = None

@@ -8,9 +8,10 @@ import time
 from collections.abc import Sequence
 
 import numpy as np
+import torch
 
 from napari_vlseg.events import Progress, Work, run
-from napari_vlseg.models.base import Conditional, Embedding
+from napari_vlseg.models.base import Conditional, Embedding, PackedEmbedding
 from napari_vlseg.prompts import ClassPrompt
 from napari_vlseg.proposals import ModelInfo
 from napari_vlseg.tiling import plan_tiles
@@ -61,6 +62,16 @@ class BrightnessModel:
 
     def encode(self, plane: np.ndarray, *, working_scale: float | None = None) -> Embedding:
         raise NotImplementedError("the window encodes in steps")
+
+    def pack(self, embedding: Embedding) -> PackedEmbedding:
+        (brightness,) = embedding.activations
+        tensors = {"brightness": torch.from_numpy(brightness)}
+        return PackedEmbedding(embedding.key, tensors, {"scale": embedding.working_scale})
+
+    def unpack(self, packed: PackedEmbedding, plane: np.ndarray) -> Embedding:
+        plan = plan_tiles(plane.shape[:2], 64, 16)
+        scale, brightness = packed.meta["scale"], packed.tensors["brightness"].numpy()
+        return Embedding(packed.key, plane.shape[:2], plan, scale, (brightness,))
 
     def condition(
         self,
