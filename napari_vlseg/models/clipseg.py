@@ -49,15 +49,17 @@ class ClipSegDefaults:
     working_scale : float or None
         Image pixels per model pixel that the checkpoint was trained at; None for models
         that were trained on whole images.
-    match_references : bool
-        Whether references are also matched patch by patch, see `ReferenceMatcher`.
+    familiar_lengths : tuple of float or None
+        Lengths of a reference's vector from which it is trusted a little and fully; below,
+        the reference is also matched patch by patch, see `ReferenceMatcher`. None never
+        matches.
     edges : bool
         Whether maps are drawn to the edges of the image, see `napari_vlseg.edges`.
     """
 
     threshold: float = 0.5
     working_scale: float | None = None
-    match_references: bool = False
+    familiar_lengths: tuple[float, float] | None = None
     edges: bool = False
 
 
@@ -106,8 +108,9 @@ class ClipSegSegmenter:
             lambda pictures: self._with_memory(partial(network.image_vectors, pictures)),
             self.input_size,
         )
-        self._matcher = ReferenceMatcher(
-            lambda image, scale: self.encode_steps(image, working_scale=scale), self._decode_tiles
+        familiar = self._defaults.familiar_lengths
+        self._matcher = familiar and ReferenceMatcher(
+            lambda image, scale: self.encode_steps(image, working_scale=scale), familiar
         )
         try:
             network.move(device, dtype)
@@ -251,7 +254,7 @@ class ClipSegSegmenter:
             raise PromptError("There is no prompt: type what to find or draw a reference.")
         vectors = np.stack([prompt.vector for prompt in prompts]).astype(np.float32)
         maps = yield from self._decode_tiles(embedding, vectors)
-        if self._defaults.match_references:
+        if self._matcher:
             for number, prompt in enumerate(prompts):
                 maps[number] = yield from self._matcher.refine(maps[number], embedding, prompt)
         maps = resize_channels(maps, embedding.shape)

@@ -66,12 +66,14 @@ class PromptEncoder:
             raise PromptError("There is no phrase template: choose at least “{}”.")
         self._embed_texts((*prompt.phrases, *prompt.negatives), templates)
         text = self._text_mean(prompt.phrases, templates) if prompt.phrases else None
-        shown = self._reference_mean(prompt.references, visual) if prompt.references else None
+        vectors = self._reference_vectors(prompt.references, visual)
+        shown = np.mean(vectors, axis=0) if vectors else None
         own = Conditional(
             _mix(prompt, text, shown),
             prompt.describe(),
             prompt.references,
             prompt.mix if prompt.phrases else 1.0,
+            float(np.mean([np.linalg.norm(vector) for vector in vectors])) if vectors else 0.0,
         )
         return own, [
             Conditional(self._text_mean((phrase,), templates), phrase)
@@ -89,11 +91,11 @@ class PromptEncoder:
             texts = [template.replace("{}", phrase) for phrase, template in missing]
             self._texts.update(zip(missing, self._encode_texts(texts), strict=True))
 
-    def _reference_mean(
+    def _reference_vectors(
         self, references: Sequence[ReferencePrompt], visual: VisualPromptSettings | None
-    ) -> np.ndarray:
+    ) -> list[np.ndarray]:
         visual = VisualPromptSettings() if visual is None else visual
-        return np.mean([self._reference_vector(ref, visual) for ref in references], axis=0)
+        return [self._reference_vector(reference, visual) for reference in references]
 
     def _reference_vector(
         self, reference: ReferencePrompt, visual: VisualPromptSettings

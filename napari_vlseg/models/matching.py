@@ -4,12 +4,13 @@ A conditional vector says what a reference is like in terms of what the model wa
 name. For a thing unlike all of that it says little, while the patches of the thing are still
 like the patches of other things of its kind: in the activations of the vision tower, and in
 plain statistics of colour and texture (`napari_vlseg.models.looks`). How far the conditional
-vector can be trusted shows on the reference itself: one that doesn't find the very region it
-was made from says nothing about another image.
+vector can be trusted shows in its length: pictures of what a model was trained on give longer
+vectors than anything else.
 
 Dense correspondence of frozen features follows Amir et al. 2022, "Deep ViT Features as Dense
 Visual Descriptors" (arXiv 2112.05814), and masks by nearest prototypes Wang et al., "PANet",
-ICCV 2019 (arXiv 1908.06391).
+ICCV 2019 (arXiv 1908.06391). That the length of features tells the familiar from the unknown:
+Dhamija et al., "Reducing Network Agnostophobia", NeurIPS 2018 (arXiv 1811.04110).
 """
 
 from __future__ import annotations
@@ -40,8 +41,7 @@ _FAR_WEIGHT = 20.0
 _NEAR_QUANTILE, _TYPICAL_QUANTILE = 0.02, 0.6
 _BORDER_SHARE = 0.25
 
-_DOUBTED, _TRUSTED = 0.5, 0.75
-_SHARE_WHEN_DOUBTED = 0.2
+_MATCH_WEIGHT = 0.75
 _LEAST_PROBABILITY = 1e-3
 
 
@@ -122,26 +122,26 @@ def match_logits(
     return np.asarray(_ALIKE_WEIGHT * (alike - _ALIKE) + _FAR_WEIGHT * nearness, np.float32)
 
 
-def trust_in(probability: FloatArray, mask: npt.NDArray[np.bool_]) -> float:
-    """How far a conditional vector is trusted, 0 to 1, by what it finds of its own reference.
+def trust_in(length: float, familiar: tuple[float, float]) -> float:
+    """How far the vector of a reference is trusted, 0 to 1.
 
     Parameters
     ----------
-    probability : ndarray, shape (H, W)
-        What it finds in the image of the reference.
-    mask : ndarray of bool, shape (H, W)
-        The reference.
+    length : float
+        Euclidean norm of the vector.
+    familiar : tuple of float
+        Lengths of no trust and of full trust; between them it rises evenly.
     """
-    own = float(probability[mask].mean())
-    return float(np.clip((own - _DOUBTED) / (_TRUSTED - _DOUBTED), 0, 1))
+    none, full = familiar
+    return float(np.clip((length - none) / (full - none), 0, 1))
 
 
 def combine(probability: FloatArray, match: FloatArray, trust: float) -> FloatArray:
     """Probabilities of the decoder and logits of the match as one probability map.
 
-    Where the conditional vector is trusted fully the decoder decides alone, where not at
-    all it is a fifth of the evidence beside the match. The match counts by the root of the
-    doubt, so that half a doubt already brings in most of it.
+    The match moves evidence between places and adds none: its mean over what the decoder
+    finds is taken off. Where the conditional vector is trusted fully, the decoder decides
+    alone.
 
     Parameters
     ----------
@@ -151,8 +151,8 @@ def combine(probability: FloatArray, match: FloatArray, trust: float) -> FloatAr
     """
     bounded = np.clip(probability, _LEAST_PROBABILITY, 1 - _LEAST_PROBABILITY)
     decoded = np.log(bounded) - np.log1p(-bounded)
-    share = trust + (1 - trust) * _SHARE_WHEN_DOUBTED
-    logits = share * decoded + (1 - trust) ** 0.5 * match
+    relative = match - np.average(match, weights=bounded)
+    logits = decoded + (1 - trust) * _MATCH_WEIGHT * relative
     return np.asarray(1 / (1 + np.exp(-logits)), np.float32)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from typing import TypeVar
 
 import numpy as np
@@ -23,30 +22,9 @@ from napari_vlseg.prompts import ReferencePrompt
 
 T = TypeVar("T")
 Encode = Callable[[np.ndarray, float], Work[Embedding]]
-Decode = Callable[[Embedding, np.ndarray], Work[np.ndarray]]
 
 _MOST_REFERENCES = 32
 _HALF_COVERED = 0.5
-
-
-@dataclass(frozen=True, eq=False)
-class KnownReference:
-    """A reference as the model sees it.
-
-    Attributes
-    ----------
-    embedding : Embedding
-    mask : ndarray of bool
-        In model pixels.
-    prototypes : Prototypes
-    trust : dict
-        Bytes of a conditional vector → how far it is trusted, by what it finds here.
-    """
-
-    embedding: Embedding
-    mask: np.ndarray
-    prototypes: Prototypes
-    trust: dict[bytes, float] = field(default_factory=dict)
 
 
 class ReferenceMatcher:
@@ -56,15 +34,14 @@ class ReferenceMatcher:
     ----------
     encode : callable
         Image (H, W, 3) and working scale → work that gives its embedding.
-    decode : callable
-        Embedding and vectors (p, d) → work that gives probabilities (p, H, W), in model
-        pixels.
+    familiar : tuple of float
+        See `napari_vlseg.models.matching.trust_in`.
     """
 
-    def __init__(self, encode: Encode, decode: Decode) -> None:
+    def __init__(self, encode: Encode, familiar: tuple[float, float]) -> None:
         self._encode = encode
-        self._decode = decode
-        self._known: dict[tuple[str, float], KnownReference] = {}
+        self._familiar = familiar
+        self._known: dict[tuple[str, float], Prototypes] = {}
 
     def refine(
         self, probability: FloatArray, embedding: Embedding, prompt: Conditional
@@ -72,38 +49,27 @@ class ReferenceMatcher:
         """Probabilities (H, W) of a prompt, in model pixels, with its references matched."""
         if not prompt.references or prompt.reference_share == 0:
             return probability
-        references, trusts = [], []
-        for reference in prompt.references:
-            known = yield from self._look_up(reference, embedding.working_scale)
-            references.append(known)
-            trusts.append((yield from self._trust(known, prompt.vector)))
-        trust = 1 - prompt.reference_share * (1 - float(np.mean(trusts)))
+        doubt = 1 - trust_in(prompt.reference_length, self._familiar)
+        trust = 1 - prompt.reference_share * doubt
         if trust >= 1:
             return probability
-        match = match_logits(
-            embedding, _model_plane(embedding), [known.prototypes for known in references]
+        references = []
+        for reference in prompt.references:
+            references.append((yield from self._look_up(reference, embedding.working_scale)))
+        return combine(
+            probability, match_logits(embedding, _model_plane(embedding), references), trust
         )
-        return combine(probability, match, trust)
 
-    def _look_up(self, reference: ReferencePrompt, scale: float) -> Work[KnownReference]:
+    def _look_up(self, reference: ReferencePrompt, scale: float) -> Work[Prototypes]:
         key = (reference.sha256, scale)
         if key not in self._known:
             image = np.divide(reference.image, 255, dtype=np.float32)
             embedding = yield from _notices_of(self._encode(image, scale))
             mask = _resize_mask(reference.mask, embedding.plan.shape)
-            prototypes = prototypes_of(embedding, _model_plane(embedding), mask)
             while len(self._known) >= _MOST_REFERENCES:
                 del self._known[next(iter(self._known))]
-            self._known[key] = KnownReference(embedding, mask, prototypes)
+            self._known[key] = prototypes_of(embedding, _model_plane(embedding), mask)
         return self._known[key]
-
-    def _trust(self, known: KnownReference, vector: np.ndarray) -> Work[float]:
-        key = vector.tobytes()
-        if key not in known.trust:
-            work = self._decode(known.embedding, vector[np.newaxis])
-            (probability,) = yield from _notices_of(work)
-            known.trust[key] = trust_in(probability, known.mask)
-        return known.trust[key]
 
 
 def _model_plane(embedding: Embedding) -> FloatArray:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import pickle
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,7 +31,15 @@ DEFAULTS_FILE = "vlseg.json"
 """Beside the weights, optional: the fields of `ClipSegDefaults`."""
 
 _TOKENIZER_FILES = (("tokenizer.json",), ("vocab.json", "merges.txt"))
-_ARCHITECTURES = {"clipseg": "CLIPSeg", "sam": "SAM"}
+_ARCHITECTURES = {
+    "clipseg": "CLIPSeg",
+    "sam": "SAM",
+    "sam_hq": "SAM-HQ",
+    "sam2": "SAM 2",
+    "sam2_video": "SAM 2",
+    "edgetam": "EdgeTAM",
+    "edgetam_video": "EdgeTAM",
+}
 REVISION_DIGITS = 12
 _NAMED_KEYS = 3
 
@@ -57,8 +65,8 @@ class Checkpoint:
         Parameters
         ----------
         folder : pathlib.Path
-        model_type : {"clipseg", "sam"}
-            Architecture, as transformers names it.
+        model_type : str
+            Architecture, as transformers names it: "clipseg", "sam", "sam_hq", …
 
         Raises
         ------
@@ -234,22 +242,39 @@ def _read_defaults(folder: Path, fallback: ClipSegDefaults) -> ClipSegDefaults:
     content = read_json_object(path)
     threshold = content.get("threshold", fallback.threshold)
     scale = content.get("working_scale", fallback.working_scale)
-    switches = {
-        name: content.get(name, getattr(fallback, name)) for name in ("match_references", "edges")
-    }
+    lengths = content.get("familiar_lengths", fallback.familiar_lengths)
+    edges = content.get("edges", fallback.edges)
     numbers = [threshold] if scale is None else [threshold, scale]
-    valid = all(isinstance(n, int | float) and not isinstance(n, bool) for n in numbers)
-    if not valid or not 0 <= threshold <= 1 or (scale is not None and scale <= 0):
+    if not _are_numbers(numbers) or not 0 <= threshold <= 1 or (scale is not None and scale <= 0):
         raise ModelError(
             f"{path} has a threshold outside 0 to 1 or a working scale that is not positive: "
             "take a fresh copy of the model."
         )
-    for name, value in switches.items():
-        if not isinstance(value, bool):
-            raise ModelError(
-                f"{path} says neither true nor false for {name}: take a fresh copy of the model."
-            )
-    return ClipSegDefaults(float(threshold), None if scale is None else float(scale), **switches)
+    if not isinstance(edges, bool):
+        raise ModelError(
+            f"{path} says neither true nor false for edges: take a fresh copy of the model."
+        )
+    return ClipSegDefaults(
+        float(threshold),
+        None if scale is None else float(scale),
+        None if lengths is None else _read_lengths(path, lengths),
+        edges,
+    )
+
+
+def _read_lengths(path: Path, lengths: Any) -> tuple[float, float]:
+    if isinstance(lengths, list | tuple) and _are_numbers(lengths) and len(lengths) == 2:
+        none, full = map(float, lengths)
+        if 0 <= none < full:
+            return none, full
+    raise ModelError(
+        f"{path} has other familiar lengths than two numbers, the smaller first: take a fresh "
+        "copy of the model."
+    )
+
+
+def _are_numbers(values: Sequence[Any]) -> bool:
+    return all(isinstance(v, int | float) and not isinstance(v, bool) for v in values)
 
 
 @contextmanager

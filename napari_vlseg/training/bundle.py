@@ -17,10 +17,12 @@ from rich.console import Console
 from napari_vlseg.errors import VlsegError
 from napari_vlseg.events import Work, run
 from napari_vlseg.models import registry
+from napari_vlseg.models.registry import require_dense
 from napari_vlseg.models.weights import DEFAULTS_FILE
 from napari_vlseg.training.card import model_card
 from napari_vlseg.training.dsb2018 import load_images, read_index, split_by_group
 from napari_vlseg.training.evaluate import choose_threshold, evaluate, print_report
+from napari_vlseg.training.familiarity import familiar_lengths
 from napari_vlseg.training.pictures import save_sheet, worst_cases
 from napari_vlseg.training.runs import (
     SETTINGS_NAME,
@@ -29,15 +31,13 @@ from napari_vlseg.training.runs import (
     seconds_per_step,
     write_json,
 )
+from napari_vlseg.training.scene_bank import TRAINING_SEEDS
+from napari_vlseg.training.scenes import generate_novel_pair
 
 SPLIT_NAME, REPORT_NAME, CARD_NAME = "split.json", "report.json", "README.md"
 PICTURES_NAME = "cases.webp"
-PRODUCT_DEFAULTS = {
-    "threshold": 0.5,
-    "working_scale": 1.0,
-    "match_references": True,
-    "edges": True,
-}
+_PRODUCT_DEFAULTS = {"threshold": 0.5, "working_scale": 1.0, "edges": True}
+_N_FAMILIAR = 100
 
 
 def bundle(
@@ -75,10 +75,7 @@ def bundle(
     copy_model(finished, target)
     train, validation = split_by_group(read_index(data))
     write_json(target / SPLIT_NAME, {"source": "BBBC038v1", "validation": validation})
-    # The threshold is chosen on the maps that people see, so that how they are made comes first.
-    write_json(target / DEFAULTS_FILE, PRODUCT_DEFAULTS)
-    threshold = yield from choose_threshold(str(target), data)
-    write_json(target / DEFAULTS_FILE, {**PRODUCT_DEFAULTS, "threshold": threshold})
+    threshold = yield from _choose_defaults(target, data, train)
     report = yield from evaluate(str(target), data, scenes)
     report["model"] = target.name
     write_json(target / REPORT_NAME, report)
@@ -97,6 +94,23 @@ def bundle(
     card = model_card(_history(finished), report, facts)
     (target / CARD_NAME).write_text(card, encoding="utf-8")
     return report
+
+
+def _choose_defaults(target: Path, data: Path, train: list[str]) -> Work[float]:
+    """Settle on training pictures what applies where a person chose nothing; the threshold.
+
+    The threshold is chosen on the maps that people see, so that how they are made comes first.
+    """
+    write_json(target / DEFAULTS_FILE, _PRODUCT_DEFAULTS)
+    images = load_images(data, train[:: max(1, len(train) // _N_FAMILIAR)])
+    seeds = range(TRAINING_SEEDS.start, TRAINING_SEEDS.start + _N_FAMILIAR)
+    scenes = [generate_novel_pair(seed)[0] for seed in seeds]
+    lengths = familiar_lengths(require_dense(registry.load(str(target))), images, scenes)
+    defaults = {**_PRODUCT_DEFAULTS, "familiar_lengths": lengths}
+    write_json(target / DEFAULTS_FILE, defaults)
+    threshold = yield from choose_threshold(str(target), data)
+    write_json(target / DEFAULTS_FILE, {**defaults, "threshold": threshold})
+    return threshold
 
 
 def _history(finished: Path) -> list[dict[str, Any]]:

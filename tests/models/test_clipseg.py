@@ -254,7 +254,7 @@ def test_references_are_matched_where_the_folder_says_so(
     checkpoint: Path, tmp_path: Path, plane: np.ndarray
 ) -> None:
     copy = shutil.copytree(checkpoint, tmp_path / "copy")
-    (copy / "vlseg.json").write_text('{"working_scale": 1.0, "match_references": true}')
+    (copy / "vlseg.json").write_text('{"working_scale": 1.0, "familiar_lengths": [1e6, 2e6]}')
     plain, matching = (
         load_clipseg(folder, "tiny", device="cpu", precision="float32")
         for folder in (checkpoint, copy)

@@ -89,6 +89,9 @@ def test_a_conditional_remembers_its_references_and_their_share(encoder: PromptE
     assert text.references == negative.references == ()
     assert picture.references == both.references == shown
     assert (picture.reference_share, both.reference_share) == (1.0, 0.2)
+    assert text.reference_length == 0
+    length = pytest.approx(np.linalg.norm(picture.vector))
+    assert picture.reference_length == both.reference_length == length
 
 
 def test_nothing_is_embedded_twice(encoder: PromptEncoder, towers: CountingTowers) -> None:

@@ -90,27 +90,30 @@ def test_a_thin_region_has_prototypes() -> None:
     assert len(prototypes.looks)
 
 
-def test_trust_rises_with_what_is_found_of_the_reference() -> None:
-    mask = region(PLAIN)
-    trusts = [trust_in(np.where(mask, value, 1).astype(np.float32), mask) for value in (0.1, 0.99)]
-    assert trusts == [0, 1]
-    assert 0 < trust_in(np.full(mask.shape, 0.6, np.float32), mask) < 1
+def test_trust_rises_with_the_length_of_a_vector() -> None:
+    assert [trust_in(length, (2, 4)) for length in (0, 2, 3, 4, 9)] == [0, 0, 0.5, 1, 1]
 
 
-def test_a_trusted_vector_decides_alone_and_a_doubted_one_hardly() -> None:
-    probability = np.array([[0.9, 0.1]], np.float32)
-    match = np.array([[-4.0, 4.0]], np.float32)
+def test_a_trusted_vector_decides_alone_and_a_doubted_one_is_corrected() -> None:
+    probability = np.array([[0.7, 0.7, 0.1]], np.float32)
+    match = np.array([[-4.0, 4.0, 4.0]], np.float32)
     np.testing.assert_allclose(combine(probability, match, 1.0), probability, rtol=1e-5)
-    doubted = combine(probability, match, 0.0)
-    assert doubted[0, 0] < 0.1
-    assert doubted[0, 1] > 0.9
+    doubted = combine(probability, match, 0.0)[0]
+    assert doubted[0] < 0.2
+    assert doubted[1] > 0.9
 
 
-class Towers:
-    """Counts the calls; the decoder finds the share of a region that its vector says."""
+def test_a_match_that_is_the_same_everywhere_adds_nothing() -> None:
+    probability = np.array([[0.9, 0.2]], np.float32)
+    everywhere = np.full((1, 2), -5, np.float32)
+    np.testing.assert_allclose(combine(probability, everywhere, 0.0), probability, rtol=1e-4)
+
+
+class Tower:
+    """Counts the calls."""
 
     def __init__(self) -> None:
-        self.n_encoded = self.n_decoded = 0
+        self.n_encoded = 0
 
     def encode(self, image: np.ndarray, scale: float) -> Work[Embedding]:
         self.n_encoded += 1
@@ -118,26 +121,20 @@ class Towers:
         yield Notice("The memory is short.")
         return embed(image, scale)
 
-    def decode(self, embedding: Embedding, vectors: np.ndarray) -> Work[np.ndarray]:
-        self.n_decoded += 1
-        yield Progress("segmenting", 1, 1)
-        maps = [np.full(embedding.shape, vector[0], np.float32) for vector in vectors]
-        return np.stack(maps)
+
+@pytest.fixture
+def tower() -> Tower:
+    return Tower()
 
 
 @pytest.fixture
-def towers() -> Towers:
-    return Towers()
+def matcher(tower: Tower) -> ReferenceMatcher:
+    return ReferenceMatcher(tower.encode, (1.0, 2.0))
 
 
-@pytest.fixture
-def matcher(towers: Towers) -> ReferenceMatcher:
-    return ReferenceMatcher(towers.encode, towers.decode)
-
-
-def prompt(found: float, share: float = 1.0) -> Conditional:
+def prompt(length: float, share: float = 1.0) -> Conditional:
     reference = ReferencePrompt.from_region(scene(), region(STRIPED))
-    return Conditional(np.array([found], np.float32), "r", (reference,), share)
+    return Conditional(np.array([length], np.float32), "r", (reference,), share, length)
 
 
 def refined(matcher: ReferenceMatcher, conditional: Conditional) -> np.ndarray:
@@ -152,7 +149,7 @@ def test_a_doubted_vector_is_helped_by_the_match(matcher: ReferenceMatcher) -> N
     assert found[STRIPED].mean() > found[:8].mean()
 
 
-@pytest.mark.parametrize("conditional", [prompt(0.99), prompt(0.1, share=0.0)])
+@pytest.mark.parametrize("conditional", [prompt(2.0), prompt(0.1, share=0.0)])
 def test_nothing_changes_for_trusted_vectors_and_for_text(
     matcher: ReferenceMatcher, conditional: Conditional
 ) -> None:
@@ -165,17 +162,15 @@ def test_text_weakens_the_match(matcher: ReferenceMatcher) -> None:
 
 
 def test_a_reference_is_encoded_once_and_its_progress_is_not_told(
-    matcher: ReferenceMatcher, towers: Towers
+    matcher: ReferenceMatcher, tower: Tower
 ) -> None:
     events: list[Event] = []
     plane = scene()
     for _ in range(2):
         work = matcher.refine(np.full((64, 96), 0.5, np.float32), embed(plane), prompt(0.1))
         run(work, events.append)
-    assert towers.n_encoded == towers.n_decoded == 1
+    assert tower.n_encoded == 1
     assert events == [Notice("The memory is short.")]
-    refined(matcher, prompt(0.2))
-    assert (towers.n_encoded, towers.n_decoded) == (1, 2)
 
 
 def test_an_embedding_without_its_plane_is_named(matcher: ReferenceMatcher) -> None:
