@@ -17,10 +17,12 @@ from napari.layers import Image, Labels
 from psygnal import Signal
 
 from napari_vlseg.errors import VlsegError
+from napari_vlseg.ui.clicks.desk import ClickDesk
 from napari_vlseg.ui.composing import Policy
 from napari_vlseg.ui.geometry import Key, plane_key
 from napari_vlseg.ui.image_choice import ImageChoice
 from napari_vlseg.ui.jobs import (
+    ClickModelLoader,
     LoadedModel,
     ModelLoader,
     ModelSettings,
@@ -35,6 +37,7 @@ from napari_vlseg.ui.relabel import Relabeller
 from napari_vlseg.ui.results import Place, Results
 from napari_vlseg.ui.runner import Runner
 from napari_vlseg.ui.segmenter import Segmenter
+from napari_vlseg.workflow.cache import EmbeddingCache
 from napari_vlseg.workflow.propose import vocabulary_notices
 
 
@@ -48,6 +51,8 @@ class Controller:
         Has long work done; `napari_vlseg.ui.workers.ThreadRunner` in the window.
     load : callable
         Loads a model, see `napari_vlseg.ui.jobs.load_by_registry`.
+    load_clicks : callable
+        Loads a model for clicks.
     """
 
     busy_changed = Signal(bool)
@@ -59,7 +64,11 @@ class Controller:
     labels_touched = Signal()
 
     def __init__(
-        self, viewer: ViewerModel, runner: Runner, load: ModelLoader = load_by_registry
+        self,
+        viewer: ViewerModel,
+        runner: Runner,
+        load: ModelLoader = load_by_registry,
+        load_clicks: ClickModelLoader = load_by_registry,
     ) -> None:
         self.viewer = viewer
         self.runner = runner
@@ -67,6 +76,7 @@ class Controller:
         self.prompts = PromptEditor()
         self.results = Results(viewer)
         self.models = LoadedModel(load)
+        self.embeddings = EmbeddingCache()
         self.settings = ModelSettings()
         self.policy: Policy = "keep"
         self.activity = ""
@@ -77,6 +87,7 @@ class Controller:
         self.relabel = Relabeller(self)
         self.references = ReferenceTaker(self)
         self.desk = ProjectDesk(self)
+        self.clicks = ClickDesk(self, load_clicks)
         self._watched: set[Labels] = set()
         self._last_image = self.images.layer
         self.prompts.changed.connect(self._on_prompts)
@@ -211,6 +222,7 @@ class Controller:
     def close(self) -> None:
         """Stop all work and let go of the viewer."""
         self.runner.close()
+        self.clicks.close()
         self.results.end_preview()
         self.images.close()
         self.viewer.layers.events.removed.disconnect(self._on_removed)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import napari
@@ -13,9 +14,10 @@ from napari_vlseg.exporters import formats
 from napari_vlseg.models.registry import specs
 from napari_vlseg.samples import sample_names
 from napari_vlseg.ui.controller import Controller
-from napari_vlseg.ui.jobs import ModelLoader, load_by_registry
-from napari_vlseg.ui.keys import key_texts, register_keys
+from napari_vlseg.ui.jobs import ClickModelLoader, ModelLoader, load_by_registry
+from napari_vlseg.ui.keys import CanvasKeys, key_texts, register_keys
 from napari_vlseg.ui.layers import warm_up
+from napari_vlseg.ui.views.click_box import TOOLS, ClickBox
 from napari_vlseg.ui.views.header import ImageHeader, ModelHeader
 from napari_vlseg.ui.views.parts import column
 from napari_vlseg.ui.views.popups import ChannelsPopup, KeysPopup, SettingsPopup
@@ -26,6 +28,7 @@ from napari_vlseg.ui.views.run_box import RunBox
 from napari_vlseg.ui.views.status import StatusLine
 from napari_vlseg.ui.wiring import wire
 from napari_vlseg.ui.workers import ThreadRunner
+from napari_vlseg.workflow.clicking import Tool
 
 _LOOK_MS = 120
 _AUTOSAVE_MS = 3000
@@ -40,18 +43,24 @@ class VlsegWidget(QWidget):
     napari_viewer : napari.viewer.Viewer
     load : callable
         Loads a model, see `napari_vlseg.ui.jobs.load_by_registry`.
+    load_clicks : callable
+        Loads a model for clicks.
     """
 
     def __init__(
-        self, napari_viewer: napari.viewer.Viewer, load: ModelLoader = load_by_registry
+        self,
+        napari_viewer: napari.viewer.Viewer,
+        load: ModelLoader = load_by_registry,
+        load_clicks: ClickModelLoader = load_by_registry,
     ) -> None:
         super().__init__()
         warm_up()
         self.runner = ThreadRunner(self)
-        self.controller = Controller(napari_viewer, self.runner, load)
+        self.controller = Controller(napari_viewer, self.runner, load, load_clicks)
         self.image = ImageHeader(sample_names())
         self.model = ModelHeader(specs())
         self.table = PromptTableView()
+        self.click_box = ClickBox(specs("clicks"))
         self.result = ResultBox()
         self.run = RunBox()
         self.project = ProjectTab(formats())
@@ -63,8 +72,11 @@ class VlsegWidget(QWidget):
         self.look_timer = self._timer(_LOOK_MS, self.controller.look_at_edits)
         self.autosave_timer = self._timer(_AUTOSAVE_MS, self.controller.desk.autosave)
         self._lay_out()
+        self.actions_of_keys = self._actions()
+        canvas = napari_viewer.window._qt_viewer.canvas.native
+        self.canvas_keys = CanvasKeys(canvas, self.actions_of_keys, self._hold_space)
         wire(self)
-        self._unbind = register_keys(napari_viewer, self, self._actions())
+        self._unbind = register_keys(napari_viewer, self, self.actions_of_keys)
         self._closed = False
         controller = self.controller
         self.destroyed.connect(lambda *_: controller.close())
@@ -86,12 +98,14 @@ class VlsegWidget(QWidget):
         self.controller.look_at_edits()
         self.controller.desk.save_now()
         self.controller.close()
+        self.canvas_keys.close()
         self._unbind()
 
     def _lay_out(self) -> None:
         prompt = QWidget()
         inside = column(prompt)
         inside.addWidget(self.table, 1)
+        inside.addWidget(self.click_box)
         inside.addWidget(self.result)
         inside.addWidget(self.run)
         self.tabs.addTab(prompt, "Prompt")
@@ -113,6 +127,37 @@ class VlsegWidget(QWidget):
         return timer
 
     def _actions(self) -> dict[str, Callable[[], object]]:
+        return {**self._click_actions(), **self._table_actions()}
+
+    def _click_actions(self) -> dict[str, Callable[[], object]]:
+        clicks = self.controller.clicks
+        return {
+            **{name: partial(self.take_tool, name) for name in TOOLS},
+            "click_commit": self._committed(clicks.commit),
+            "click_new": self._committed(partial(clicks.commit, "new")),
+            "click_add": partial(clicks.commit, "add"),
+            "click_subtract": partial(clicks.commit, "subtract"),
+            "click_replace": partial(clicks.commit, "replace"),
+            "click_next": clicks.next_candidate,
+            "click_previous": partial(clicks.next_candidate, -1),
+            "click_undo": clicks.undo,
+            "click_redo": clicks.redo,
+            "click_drop": clicks.escape,
+            "next_class": clicks.next_class,
+            "refine": clicks.refine,
+            "find_alike": self._committed(clicks.find_alike),
+        }
+
+    def _committed(self, action: Callable[[], object]) -> Callable[[], None]:
+        """An action that comes after what is typed and not finished."""
+
+        def act() -> None:
+            self.table.commit()
+            action()
+
+        return act
+
+    def _table_actions(self) -> dict[str, Callable[[], object]]:
         controller, prompts, table = self.controller, self.controller.prompts, self.table
         return {
             "segment": self.segment,
@@ -133,6 +178,15 @@ class VlsegWidget(QWidget):
             "export": self.project.report_export,
             "keys": lambda: self.keys.show_below(self.status.help),
         }
+
+    def take_tool(self, name: Tool) -> None:
+        """Take up a click tool, or put it down, and have keys go to the canvas."""
+        self.controller.clicks.set_tool(name)
+        if self.controller.clicks.tool is not None:
+            self.canvas_keys.take_focus()
+
+    def _hold_space(self, held: bool) -> None:
+        self.controller.clicks.mouse.pans = held
 
     def segment(self) -> None:
         """Segment with what is typed, finished or not."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 
 from napari_vlseg.events import Progress, Work
 from napari_vlseg.images import extract_plane
-from napari_vlseg.models.base import DenseSegmenter
+from napari_vlseg.models.base import DenseSegmenter, PromptableSegmenter
 from napari_vlseg.models.registry import DEFAULT_MODEL, load_steps
 from napari_vlseg.prompts import PromptTable, ReferencePrompt
 from napari_vlseg.proposals import PostProcess, Proposals
@@ -19,6 +20,8 @@ from napari_vlseg.ui.native import import_triton_apart
 from napari_vlseg.ui.planes import PlaneRecord
 from napari_vlseg.workflow.cache import EmbeddingCache
 from napari_vlseg.workflow.propose import propose, rethreshold
+
+M = TypeVar("M")
 
 
 @dataclass(frozen=True)
@@ -53,9 +56,10 @@ class ModelSettings:
 
 
 ModelLoader = Callable[[ModelSettings], Work[DenseSegmenter]]
+ClickModelLoader = Callable[[ModelSettings], Work[PromptableSegmenter]]
 
 
-def load_by_registry(settings: ModelSettings) -> Work[DenseSegmenter]:
+def load_by_registry(settings: ModelSettings) -> Work[Any]:
     """Load a model through the registry."""
     yield Progress("loading the model", 0, 0)
     import_triton_apart()
@@ -69,20 +73,20 @@ def load_by_registry(settings: ModelSettings) -> Work[DenseSegmenter]:
     )
 
 
-class LoadedModel:
+class LoadedModel(Generic[M]):
     """Keeps the last model, so that it is loaded once."""
 
-    def __init__(self, load: ModelLoader) -> None:
+    def __init__(self, load: Callable[[ModelSettings], Work[M]]) -> None:
         self._load = load
-        self._kept: tuple[tuple[str, str, str], DenseSegmenter] | None = None
+        self._kept: tuple[tuple[str, str, str], M] | None = None
 
-    def peek(self, settings: ModelSettings) -> DenseSegmenter | None:
+    def peek(self, settings: ModelSettings) -> M | None:
         """The model, if it is loaded."""
         if self._kept is not None and self._kept[0] == settings.load_key:
             return self._kept[1]
         return None
 
-    def get(self, settings: ModelSettings) -> Work[DenseSegmenter]:
+    def get(self, settings: ModelSettings) -> Work[M]:
         """The model, loaded where it has to be."""
         model = self.peek(settings)
         if model is None:
@@ -113,7 +117,7 @@ class Target:
 
 
 def segment_job(
-    models: LoadedModel,
+    models: LoadedModel[DenseSegmenter],
     settings: ModelSettings,
     snapshot: Snapshot,
     prompts: PromptTable,

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from napari.components import ViewerModel
-from qtpy.QtCore import Qt
-from qtpy.QtGui import QKeySequence
+from qtpy.QtCore import QEvent, QObject, Qt
+from qtpy.QtGui import QKeyEvent, QKeySequence
 from qtpy.QtWidgets import QShortcut, QWidget
 
 
@@ -51,8 +51,103 @@ KEYS = (
     Key("save", "Alt+Shift+S", "Alt-Shift-S", "Save to the project"),
     Key("open", "Alt+Shift+O", "Alt-Shift-O", "Open a project"),
     Key("export", "Alt+Shift+E", "Alt-Shift-E", "Export from the project"),
+    Key("point", "Alt+Shift+P", "Alt-Shift-P", "Click objects"),
+    Key("box", "Alt+Shift+B", "Alt-Shift-B", "Draw boxes around objects"),
+    Key("scribble", "Alt+Shift+W", "Alt-Shift-W", "Scribble over objects"),
+    Key("lasso", "Alt+Shift+L", "Alt-Shift-L", "Draw around objects"),
+    Key("refine", "Alt+Shift+F", "Alt-Shift-F", "Correct the object under the pointer by clicks"),
+    Key("find_alike", "Alt+Shift+A", "Alt-Shift-A", "Find all objects like this one"),
     Key("keys", "Alt+Shift+/", "Alt-Shift-/", "Show these keys"),
 )
+
+CLICK_KEYS = (
+    ("click_commit", "C", "Commit: a new object, or in place of the one taken up"),
+    ("click_new", "N", "Commit as a new object"),
+    ("click_add", "A", "Add to the object below"),
+    ("click_subtract", "S", "Take away from the object below"),
+    ("click_replace", "R", "Replace the object below"),
+    ("click_next", "Tab", "Next candidate"),
+    ("click_previous", "Shift+Tab", "Candidate before"),
+    ("click_undo", "Ctrl+Z", "Take the last click back, else the last commit"),
+    ("click_redo", "Ctrl+Shift+Z", "Do it again"),
+    ("click_drop", "Esc", "Drop the outline, else put the tool down"),
+    ("next_class", "G", "Next class to commit to"),
+    ("refine", "E", "Correct the object under the pointer"),
+    ("find_alike", "F", "Commit, and find all objects like it"),
+    ("point", "1", "Point tool"),
+    ("box", "2", "Box tool"),
+    ("scribble", "3", "Scribble tool"),
+    ("lasso", "4", "Lasso tool"),
+)
+"""Action, key and what it does: on the canvas, while a click tool is in hand."""
+
+CLICK_GESTURES = (
+    ("click", "The object is here"),
+    ("Alt+click", "It is not here (or: right click)"),
+    ("Shift+click", "Take up the object below and correct it"),
+    ("hold Space", "Drag moves the image with every tool"),
+)
+
+
+class CanvasKeys(QObject):
+    """Keys without modifiers, which napari's layers have too: ours while a click tool is in hand.
+
+    Parameters
+    ----------
+    canvas : QWidget
+    actions : mapping of str to callable
+    hold_space : callable
+        Called with True when Space goes down, and with False when it comes up.
+    """
+
+    def __init__(
+        self,
+        canvas: QWidget,
+        actions: Mapping[str, Callable[[], object]],
+        hold_space: Callable[[bool], object],
+    ) -> None:
+        super().__init__(canvas)
+        self._canvas = canvas
+        self._hold_space = hold_space
+        self._shortcuts = []
+        for action, key, _ in CLICK_KEYS:
+            # Qt asks shortcuts before the canvas, so that they come before a layer's own keys.
+            shortcut = QShortcut(QKeySequence(key), canvas)
+            shortcut.setContext(Qt.ShortcutContext.WidgetShortcut)
+            shortcut.activated.connect(actions[action])
+            self._shortcuts.append(shortcut)
+        canvas.installEventFilter(self)
+        self.set_on(False)
+
+    def set_on(self, on: bool) -> None:
+        """Listen or not."""
+        for shortcut in self._shortcuts:
+            shortcut.setEnabled(on)
+        if not on:
+            self._hold_space(False)
+
+    def take_focus(self) -> None:
+        """Have keys go to the canvas."""
+        self._canvas.setFocus()
+
+    def close(self) -> None:
+        """Take the keys off the canvas."""
+        self._canvas.removeEventFilter(self)
+        for shortcut in self._shortcuts:
+            shortcut.setParent(None)
+            shortcut.deleteLater()
+        self._shortcuts.clear()
+
+    def eventFilter(  # noqa: N802 - Qt's name
+        self, watched: QObject | None, event: QEvent | None
+    ) -> bool:
+        """Notice Space going down and up; napari sees it too."""
+        if isinstance(event, QKeyEvent) and event.key() == Qt.Key.Key_Space:
+            if event.type() == QEvent.Type.KeyPress:
+                self._hold_space(True)
+            elif event.type() == QEvent.Type.KeyRelease and not event.isAutoRepeat():
+                self._hold_space(False)
+        return super().eventFilter(watched, event)
 
 
 def register_keys(
@@ -80,9 +175,14 @@ def register_keys(
     return unbind
 
 
-def key_texts() -> list[tuple[str, str]]:
-    """Keys and what they do, for people."""
-    return [(key.qt.replace("Return", "Enter"), key.text) for key in KEYS]
+def key_texts() -> list[tuple[str, list[tuple[str, str]]]]:
+    """Groups of keys and what they do, for people."""
+    everywhere = [(key.qt.replace("Return", "Enter"), key.text) for key in KEYS]
+    clicks = [(key, text) for _, key, text in CLICK_KEYS]
+    return [
+        ("Everywhere", everywhere),
+        ("On the canvas, with a click tool", [*CLICK_GESTURES, *clicks]),
+    ]
 
 
 def _on_canvas(action: Callable[[], object]) -> Callable[[Any], None]:

@@ -70,6 +70,41 @@ def edited(objects: pd.DataFrame, touched: Iterable[int], areas: Mapping[int, in
     return joined(_measured(rows, areas), _drawn(drawn, areas, name))
 
 
+def row_of(
+    *,
+    object_uid: str,
+    label: int,
+    class_name: str,
+    score: float,
+    prompt: str,
+    model: str,
+    status: str,
+    source: str,
+) -> pd.DataFrame:
+    """A table of one object that no threshold made; its area is filled in when it is written."""
+    return pd.DataFrame(
+        {
+            "object_uid": [object_uid],
+            "label": np.array([label], np.int64),
+            "class": class_name,
+            "score": score,
+            "area": np.array([0], np.int64),
+            "prompt": prompt,
+            "model": model,
+            "threshold": np.nan,
+            "status": status,
+            "source": source,
+        }
+    )
+
+
+def with_row(objects: pd.DataFrame, row: pd.DataFrame, areas: Mapping[int, int]) -> pd.DataFrame:
+    """The table with the row of one object in place of the one it had; gone objects go."""
+    label = int(row["label"].iloc[0])
+    others = rows_of(objects, areas.keys() - {label}).copy()
+    return joined(_measured(others, areas), _measured(rows_of(row, areas).copy(), areas))
+
+
 def _measured(rows: pd.DataFrame, areas: Mapping[int, int]) -> pd.DataFrame:
     rows["area"] = np.array([areas[label] for label in rows["label"].tolist()], np.int64)
     return rows

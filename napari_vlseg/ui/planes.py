@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from napari_vlseg.proposals import Proposals, empty_objects
-from napari_vlseg.ui.objects import count_pixels, edited, is_one_of
+from napari_vlseg.ui.objects import count_pixels, edited, is_one_of, with_row
 
 if TYPE_CHECKING:
     from napari_vlseg.ui.composing import Composition
@@ -119,6 +120,18 @@ class PlaneRecord:
             self.base = made.base
         self.proposals, self.proposals_saved = made.proposals, False
         self.remember(made.digest)
+
+    def commit(self, plane: np.ndarray, row: pd.DataFrame, gone: Iterable[int] = ()) -> None:
+        """Take over a plane on which a person committed one object; it is theirs from now on."""
+        label = int(row["label"].iloc[0])
+        self.edited = self.edited | (plane != self.current)
+        areas = count_pixels(plane)
+        touched = (self.state.touched | {label}) & areas.keys()
+        own = (self.state.own & areas.keys()) - touched - set(gone)
+        objects = with_row(self.state.objects, row, areas)
+        self.state = Written(frozenset(own), touched, objects, self.state.semantic)
+        self.current = plane
+        self.remember()
 
     def reconcile(self, plane: np.ndarray) -> bool:
         """Take notice of what happened to the plane; True if anything did."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -46,7 +47,7 @@ class ReferenceTaker:
                 world = [layer.data_to_world(point) for point in outline]
                 points = np.array([image.world_to_data(self._full(point)) for point in world])
                 mask |= polygon2mask(mask.shape, points[:, [rows, cols]])
-            self._take(position, image, mask, layer.name)
+            self.take(position, image, mask, layer.name)
 
     def from_label(self, position: int, image: Image | None = None) -> None:
         """Show a class the object of the selected label, in the image it was drawn on."""
@@ -62,7 +63,7 @@ class ReferenceTaker:
                     f"Label {layer.selected_label} of “{layer.name}” is not on this plane: pick "
                     "an object with the colour picker first."
                 )
-            self._take(position, image, mask, f"{layer.name}, label {layer.selected_label}")
+            self.take(position, image, mask, f"{layer.name}, label {layer.selected_label}")
 
     def from_selection(self, position: int) -> None:
         """Show a class what is selected: a label where a labels layer is active, else shapes."""
@@ -72,7 +73,21 @@ class ReferenceTaker:
         else:
             self.from_shapes(position)
 
-    def _take(self, position: int, image: Image, mask: np.ndarray, source: str) -> None:
+    def take(
+        self,
+        position: int,
+        image: Image,
+        mask: np.ndarray,
+        source: str,
+        then: Callable[[], object] = lambda: None,
+    ) -> None:
+        """Show a class a region (H, W) of the plane in view, and go on when it is there.
+
+        Raises
+        ------
+        PromptError
+            If the region is empty.
+        """
         controller = self._controller
         if not mask.any():
             raise PromptError("The selected shapes hold no pixel of the image: draw on the image.")
@@ -83,6 +98,7 @@ class ReferenceTaker:
             with controller.told():
                 controller.prompts.add_reference(name, reference)
                 controller.say(f"“{name}” has a new reference from {image.name}")
+                then()
 
         def failed(text: str) -> None:
             controller.tell(text, "error")

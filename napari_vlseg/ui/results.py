@@ -150,6 +150,24 @@ class Results:
         self._mirror(layer)
         return layer
 
+    def put(self, place: Place, draft: PlaneRecord) -> Labels:
+        """Write the plane of a draft that a person committed to, as one step of undo.
+
+        Raises
+        ------
+        ImageError
+            If the labels layer can't be written.
+        """
+        layer = self.target(place.image)
+        if layer is None:
+            layer = add_labels(self._viewer, place.image, place.view)
+            self._targets[place.image] = layer
+        write_plane(layer, place.key, draft.current, self._plane(layer, place.key))
+        self._preview = None
+        self._records.setdefault(layer, {})[place.key] = draft
+        self._mirror(layer)
+        return layer
+
     def preview(self, image: Image, key: Key, classes: np.ndarray) -> None:
         """Show a class map (H, W) on a plane while a slider moves; nothing is kept of it."""
         layer, record = self.target(image), self.record(image, key)

@@ -18,7 +18,6 @@ from napari_vlseg.ui.prompt_editor import Question, question
 from napari_vlseg.ui.relabel import found
 from napari_vlseg.ui.results import Place
 from napari_vlseg.ui.runner import Handlers
-from napari_vlseg.workflow.cache import EmbeddingCache
 
 if TYPE_CHECKING:
     from napari_vlseg.ui.controller import Controller
@@ -41,7 +40,6 @@ class Segmenter:
 
     def __init__(self, controller: Controller) -> None:
         self._controller = controller
-        self._cache = EmbeddingCache()
         self._clock = Clock()
         self._asked: Asked | None = None
         self._why_stopped = "cancelled"
@@ -69,7 +67,7 @@ class Segmenter:
                 controller.images.snapshot(image),
                 prompts,
                 controller.relabel.postprocess,
-                self._cache,
+                controller.embeddings,
                 Target(asked.draft, place.policy, floor),
             )
             self._asked, self._why_stopped = asked, "cancelled"

@@ -30,6 +30,7 @@ def wire(widget: VlsegWidget) -> None:
     _wire_prompts(widget)
     _wire_result(widget)
     _wire_run(widget)
+    _wire_clicks(widget)
     _wire_project(widget)
 
 
@@ -206,6 +207,33 @@ def _wire_run(widget: VlsegWidget) -> None:
     controller.labels_touched.connect(lambda: widget.look_timer.start())
     show_facts()
     widget.status.show_activity("type what to find, then press Segment")
+
+
+def _wire_clicks(widget: VlsegWidget) -> None:
+    controller, view, desk = widget.controller, widget.click_box, widget.controller.clicks
+
+    def show() -> None:
+        session = desk.session
+        n_candidates = 0 if session is None else len(session.step.candidates)
+        view.show_state(desk.tool, desk.name, desk.in_progress, n_candidates)
+        view.show_classes(controller.prompts.table.rows, desk.row)
+        widget.table.set_current(desk.row)
+        widget.canvas_keys.set_on(desk.tool is not None)
+
+    def choose_tool(name: str) -> None:
+        widget.actions_of_keys[name]()
+
+    def choose_row(position: int) -> None:
+        if position != desk.row:
+            desk.set_row(position)
+
+    desk.changed.connect(show)
+    view.tool_chosen.connect(choose_tool)
+    view.model_chosen.connect(desk.choose_model)
+    view.class_chosen.connect(choose_row)
+    view.action_wanted.connect(lambda name: widget.actions_of_keys[name]())
+    widget.table.current_changed.connect(choose_row)
+    show()
 
 
 def _wire_project(widget: VlsegWidget) -> None:

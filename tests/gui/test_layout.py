@@ -18,7 +18,7 @@ from qtpy.QtWidgets import (
     QTabBar,
 )
 
-from napari_vlseg.ui.keys import KEYS
+from napari_vlseg.ui.keys import CLICK_KEYS, KEYS
 from tests.gui.driving import type_phrase, wait_idle
 
 pytestmark = pytest.mark.gui
@@ -61,6 +61,9 @@ def test_every_action_has_a_key_in_the_widget_and_on_the_canvas(widget: Any) -> 
     shortcuts = {s.key().toString() for s in widget.findChildren(QShortcut)}
     assert shortcuts == {QKeySequence(key.qt).toString() for key in KEYS}
     assert len(widget.controller.viewer.keymap) == len(KEYS)
+    assert {key.action for key in KEYS} | {key[0] for key in CLICK_KEYS} == set(
+        widget.actions_of_keys
+    )
 
 
 def test_keys_work_on_the_canvas(widget: Any, qtbot: Any) -> None:

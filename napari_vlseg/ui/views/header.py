@@ -86,8 +86,8 @@ class ModelHeader(QWidget):
         super().__init__()
         self._combo = narrow_combo("The model that proposes labels")
         for number, spec in enumerate(specs):
-            self._combo.addItem(_title(spec), spec.name)
-            self._combo.setItemData(number, _tip(spec), Qt.ItemDataRole.ToolTipRole)
+            self._combo.addItem(model_title(spec), spec.name)
+            self._combo.setItemData(number, model_tip(spec), Qt.ItemDataRole.ToolTipRole)
         self._combo.addItem("choose folder…", _FOLDER)
         self._combo.setItemData(
             len(specs), "A folder with a CLIPSeg model", Qt.ItemDataRole.ToolTipRole
@@ -117,13 +117,15 @@ class ModelHeader(QWidget):
         self.chosen.emit(name)
 
 
-def _title(spec: ModelSpec) -> str:
+def model_title(spec: ModelSpec) -> str:
+    """Name of a model, and what choosing it costs."""
     if spec.source == "bundled":
         return f"{spec.name} (bundled)"
     return spec.name if spec.is_present() else f"{spec.name} (download, {spec.size_mb:.0f} MB)"
 
 
-def _tip(spec: ModelSpec) -> str:
+def model_tip(spec: ModelSpec) -> str:
+    """Prompts, licence and size of a model."""
     where = "on this computer" if spec.is_present() else "downloaded at the first use"
     return (
         f"{spec.title}\nprompts: {', '.join(spec.prompts)} · licence: {spec.licence}\n"

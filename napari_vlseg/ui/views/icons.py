@@ -14,7 +14,7 @@ Painting = Callable[[QPainter], None]
 
 
 def icon(name: str) -> QIcon:
-    """An icon: "eye", "eye_off", "cross", "plus", "dots", "gear", "channels", "help" or "heat"."""
+    """An icon by name, see the table at the end of this file."""
     pixmap = QPixmap(_SIDE, _SIDE)
     pixmap.fill(Qt.GlobalColor.transparent)
     painter = QPainter(pixmap)
@@ -94,6 +94,82 @@ def _heat(painter: QPainter) -> None:
         painter.drawEllipse(QPointF(32, 32), 30 - 8 * number, 30 - 8 * number)
 
 
+def _point(painter: QPainter) -> None:
+    painter.setBrush(QColor(LINE_COLOR))
+    painter.drawEllipse(QPointF(32, 32), 10, 10)
+    for dx, dy in ((0, -1), (0, 1), (-1, 0), (1, 0)):
+        painter.drawLine(QPointF(32 + 19 * dx, 32 + 19 * dy), QPointF(32 + 27 * dx, 32 + 27 * dy))
+
+
+def _box(painter: QPainter) -> None:
+    pen = painter.pen()
+    pen.setDashPattern([2.0, 1.6])
+    painter.setPen(pen)
+    painter.drawRect(QRectF(8, 14, 48, 36))
+
+
+def _scribble(painter: QPainter) -> None:
+    path = QPainterPath(QPointF(6, 44))
+    path.cubicTo(18, 4, 24, 8, 28, 32)
+    path.cubicTo(32, 60, 40, 60, 58, 16)
+    painter.drawPath(path)
+
+
+def _lasso(painter: QPainter) -> None:
+    painter.drawEllipse(QRectF(8, 8, 48, 34))
+    path = QPainterPath(QPointF(20, 40))
+    path.quadTo(14, 52, 26, 58)
+    painter.drawPath(path)
+
+
+def _minus(painter: QPainter) -> None:
+    painter.drawLine(QPointF(12, 32), QPointF(52, 32))
+
+
+def _check(painter: QPainter) -> None:
+    painter.drawLine(QPointF(10, 34), QPointF(26, 50))
+    painter.drawLine(QPointF(26, 50), QPointF(54, 14))
+
+
+def _swap(painter: QPainter) -> None:
+    painter.drawRect(QRectF(8, 8, 30, 30))
+    painter.setBrush(QColor(LINE_COLOR))
+    painter.drawRect(QRectF(28, 28, 28, 28))
+
+
+def _next(painter: QPainter) -> None:
+    for left in (10, 32):
+        painter.drawLine(QPointF(left, 14), QPointF(left + 18, 32))
+        painter.drawLine(QPointF(left + 18, 32), QPointF(left, 50))
+
+
+def _undo(painter: QPainter) -> None:
+    painter.drawArc(QRectF(14, 16, 40, 36), -100 * 16, 250 * 16)
+    painter.drawLine(QPointF(14, 10), QPointF(17, 27))
+    painter.drawLine(QPointF(17, 27), QPointF(34, 24))
+
+
+def _redo(painter: QPainter) -> None:
+    painter.translate(_SIDE, 0)
+    painter.scale(-1, 1)
+    _undo(painter)
+
+
+def _pencil(painter: QPainter) -> None:
+    painter.drawLine(QPointF(14, 50), QPointF(44, 20))
+    painter.drawLine(QPointF(44, 20), QPointF(54, 10))
+    painter.drawLine(QPointF(10, 54), QPointF(14, 44))
+    painter.drawLine(QPointF(10, 54), QPointF(20, 50))
+
+
+def _alike(painter: QPainter) -> None:
+    painter.setBrush(QColor(LINE_COLOR))
+    painter.drawEllipse(QPointF(18, 18), 9, 9)
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    for col, row in ((46, 18), (18, 46), (46, 46)):
+        painter.drawEllipse(QPointF(col, row), 9, 9)
+
+
 _PAINTINGS: dict[str, Painting] = {
     "eye": _eye,
     "eye_off": _eye_off,
@@ -104,4 +180,16 @@ _PAINTINGS: dict[str, Painting] = {
     "channels": _channels,
     "help": _help,
     "heat": _heat,
+    "point": _point,
+    "box": _box,
+    "scribble": _scribble,
+    "lasso": _lasso,
+    "minus": _minus,
+    "check": _check,
+    "swap": _swap,
+    "next": _next,
+    "undo": _undo,
+    "redo": _redo,
+    "pencil": _pencil,
+    "alike": _alike,
 }

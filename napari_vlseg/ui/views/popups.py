@@ -173,11 +173,18 @@ class ChannelsPopup(Popup):
 
 
 class KeysPopup(Popup):
-    """Every key and what it does."""
+    """Every key and what it does, a column for each group."""
 
-    def __init__(self, parent: QWidget, keys: Sequence[tuple[str, str]]) -> None:
+    def __init__(
+        self, parent: QWidget, groups: Sequence[tuple[str, Sequence[tuple[str, str]]]]
+    ) -> None:
         super().__init__(parent)
         grid = QGridLayout(self)
-        for number, (key, text) in enumerate(keys):
-            grid.addWidget(QLabel(f"<b>{key}</b>"), number, 0)
-            grid.addWidget(QLabel(text), number, 1)
+        grid.setVerticalSpacing(3)
+        for group, (title, keys) in enumerate(groups):
+            left = 3 * group
+            grid.addWidget(QLabel(f"<b>{title}</b>"), 0, left, 1, 2)
+            for number, (key, text) in enumerate(keys, start=1):
+                grid.addWidget(QLabel(f"<b>{key}</b>"), number, left)
+                grid.addWidget(QLabel(text), number, left + 1)
+            grid.setColumnMinimumWidth(left + 2, 16)

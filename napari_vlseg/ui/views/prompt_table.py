@@ -28,6 +28,7 @@ class PromptTableView(QWidget):
     added = Signal()
     save_wanted = Signal()
     load_wanted = Signal()
+    current_changed = Signal(int)
 
     def __init__(self) -> None:
         super().__init__()
@@ -70,6 +71,12 @@ class PromptTableView(QWidget):
             widget.show_class(shown, default_threshold, warnings.get(shown.name, ""))
         self.current = min(self.current, len(self.rows) - 1)
 
+    def set_current(self, position: int) -> None:
+        """Make a row the one that keys act on."""
+        if position != self.current:
+            self.current = position
+            self.current_changed.emit(position)
+
     def commit(self) -> None:
         """Report what is typed and not yet finished."""
         for position, widget in enumerate(self.rows):
@@ -84,7 +91,7 @@ class PromptTableView(QWidget):
         if event is not None and event.type() == QEvent.Type.FocusIn:
             for position, widget in enumerate(self.rows):
                 if isinstance(watched, QWidget) and widget.isAncestorOf(watched):
-                    self.current = position
+                    self.set_current(position)
         return super().eventFilter(watched, event)
 
     def _add_row(self, position: int) -> None:

@@ -1,0 +1,379 @@
+"""The part of the controller that outlines objects by clicks: decides, and holds the session."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from napari.layers import Image
+from psygnal import Signal
+
+from napari_vlseg.errors import ImageError, PromptError
+from napari_vlseg.images import leading_axes, plane_shape
+from napari_vlseg.models.registry import DEFAULT_CLICK_MODEL
+from napari_vlseg.object_prompts import ObjectPrompt
+from napari_vlseg.ui.clicks.answering import Answerer, Spot
+from napari_vlseg.ui.clicks.canvas import CanvasMouse
+from napari_vlseg.ui.clicks.committing import Committer
+from napari_vlseg.ui.clicks.jobs import Answer
+from napari_vlseg.ui.clicks.marks import Marks
+from napari_vlseg.ui.geometry import Key, image_array, plane_axes, plane_key
+from napari_vlseg.ui.jobs import ClickModelLoader, LoadedModel, ModelSettings, load_by_registry
+from napari_vlseg.workflow.clicking import ClickSession, Tool
+from napari_vlseg.workflow.committing import CommitMode
+
+if TYPE_CHECKING:
+    from napari_vlseg.ui.controller import Controller
+
+_HINTS: dict[Tool, str] = {
+    "point": "click an object; Alt or right button: what it is not; Shift: take up an object",
+    "box": "drag a box around an object",
+    "scribble": "draw over an object; with Alt over what it is not",
+    "lasso": "draw around an object; with Alt around what it is not",
+}
+
+
+class ClickDesk:
+    """Outlines one object at a time on the plane in view, and commits it to the labels.
+
+    Parameters
+    ----------
+    controller : Controller
+    load : callable
+        Loads a click model, see `napari_vlseg.ui.jobs.load_by_registry`.
+    """
+
+    changed = Signal()
+
+    def __init__(self, controller: Controller, load: ClickModelLoader = load_by_registry) -> None:
+        self._controller = controller
+        self.name = DEFAULT_CLICK_MODEL
+        self.tool: Tool | None = None
+        self.row = 0
+        """Position of the class in the prompt table that objects are committed to."""
+        self.session: ClickSession | None = None
+        self.target = 0
+        """The object that is refined, or 0."""
+        self.spot: Spot | None = None
+        self.model = ""
+        """Name and revision of the model that answered last."""
+        self.marks = Marks(controller.viewer)
+        self.mouse = CanvasMouse(controller.viewer, self)
+        self.committer = Committer(controller, self)
+        self._answerer = Answerer(controller, LoadedModel(load), self._open_question, self._take)
+        controller.images.changed.connect(self._on_image)
+        controller.prompts.changed.connect(self._on_prompts)
+
+    # ---- what views may ask
+
+    @property
+    def settings(self) -> ModelSettings:
+        """The click model, run as the text model is."""
+        return replace(self._controller.settings, name=self.name, working_scale=None, edges=None)
+
+    @property
+    def class_name(self) -> str:
+        """The class that a new object is committed to."""
+        rows = self._controller.prompts.table.rows
+        return rows[min(self.row, len(rows) - 1)].name
+
+    @property
+    def in_progress(self) -> bool:
+        """Whether an object is being outlined."""
+        return self.session is not None and not self.session.is_empty
+
+    def key(self) -> Key:
+        """Where the plane of the session lies in the labels array."""
+        spot = self._require_spot()
+        return plane_key(spot.image, spot.view, spot.index)
+
+    # ---- tools, model and class
+
+    def set_tool(self, tool: Tool | None) -> None:
+        """Take up a tool, or put it down with None; the one in hand is put down too."""
+        self.tool = None if tool == self.tool else tool
+        if self.tool is None:
+            self.drop()
+            self._answerer.stop()
+            self.mouse.release()
+            self.marks.remove()
+        else:
+            self.mouse.listen()
+            self._controller.say(_HINTS[self.tool])
+            self._look_ahead()
+        self.changed.emit()
+
+    def choose_model(self, name: str) -> None:
+        """Use another click model."""
+        if name and name != self.name:
+            self.name = name
+            self.drop()
+            self._answerer.forget()
+            self._look_ahead()
+        self.changed.emit()
+
+    def set_row(self, row: int) -> None:
+        """Commit to another class of the prompt table."""
+        self.row = min(max(row, 0), len(self._controller.prompts.table.rows) - 1)
+        self._show()
+
+    def next_class(self) -> None:
+        """Commit to the class after this one."""
+        self.set_row((self.row + 1) % len(self._controller.prompts.table.rows))
+
+    # ---- what a person draws; positions are in world coordinates
+
+    def click(self, position: np.ndarray, include: bool) -> None:
+        """Say that the object is at a place, or that it is not."""
+        with self._saying(position) as place:
+            self._begin().click(*place(position), include)
+
+    def draw(self, path: Sequence[np.ndarray], include: bool) -> None:
+        """Take what was drawn with a box, scribble or lasso tool."""
+        with self._saying(path[0]) as place:
+            places = np.array([place(position) for position in path])
+            session = self._begin()
+            if self.tool == "box":
+                session.draw_box(places[0], places[-1], include)
+            elif self.tool == "scribble":
+                session.scribble(places, include)
+            else:
+                session.lasso(places, include)
+
+    def sketch(self, path: Sequence[np.ndarray], include: bool) -> None:
+        """Show what is being drawn."""
+        image = self._controller.images.layer
+        if image is None or self.tool is None:
+            return
+        spot = self._spot_of(image)
+        self.marks.lie_on(image, spot.view)
+        places = np.array([self._place(spot, position) for position in path], np.float32)
+        if self.tool == "box":
+            (top, left), (bottom, right) = places[0], places[-1]
+            corners = [(top, left), (top, right), (bottom, right), (bottom, left), (top, left)]
+            places = np.array(corners, np.float32)
+        elif self.tool == "lasso":
+            places = np.concatenate([places, places[:1]])
+        said = self.session.step.strokes if self.session is not None and self.spot == spot else ()
+        key = plane_key(image, spot.view, spot.index)
+        self.marks.show_strokes((*said, (self.tool, places, include)), key)
+
+    # ---- what a person does about it
+
+    def undo(self) -> None:
+        """Take the last step back; where there is none, the last change of the labels."""
+        if self.session is not None and self.session.undo():
+            if self.session.is_empty:
+                self.session = None
+            self._show()
+        elif self._controller.labels is not None and not self.in_progress:
+            self._controller.labels.undo()
+            self._controller.look_at_edits()
+
+    def redo(self) -> None:
+        """Do again what was taken back."""
+        if self.session is not None:
+            if self.session.redo():
+                self._show()
+        elif self._controller.labels is not None:
+            self._controller.labels.redo()
+            self._controller.look_at_edits()
+
+    def next_candidate(self, by: int = 1) -> None:
+        """Look at another candidate."""
+        if self.session is not None and self.session.cycle(by):
+            self._show()
+
+    def drop(self) -> None:
+        """Forget the object in progress; without one, put the tool down."""
+        if self.session is not None:
+            self.session, self.target = None, 0
+            self._controller.say("dropped")
+            self._show()
+
+    def escape(self) -> None:
+        """Drop the object in progress; where there is none, put the tool down."""
+        if self.session is not None:
+            self.drop()
+        elif self.tool is not None:
+            self.set_tool(None)
+
+    def commit(self, mode: CommitMode | None = None) -> int:
+        """Put the object on the labels; None replaces what is refined and else makes a new one.
+
+        Returns
+        -------
+        int
+            Its label; 0 where nothing was committed.
+        """
+        with self._controller.told():
+            if self.session is None or self.session.outline is None:
+                raise PromptError("There is no outline yet: click an object first.")
+            if self.session.wanted is not None:
+                raise PromptError("The outline is still on its way: commit it when it is there.")
+            label = self.committer.commit(mode or ("replace" if self.target else "new"))
+            self.session, self.target = None, 0
+            self._show(said=True)
+            return label
+        return 0
+
+    def refine(self) -> None:
+        """Go on with the object under the pointer, or with the selected label."""
+        self._refine(None)
+
+    def refine_at(self, position: np.ndarray) -> None:
+        """Go on with the object at a place."""
+        self._refine(position)
+
+    def find_alike(self) -> None:
+        """Make the object a reference of its class, and look for others like it."""
+        if self.session is not None and not self.commit():
+            return
+        with self._controller.told():
+            self.committer.find_alike()
+
+    def close(self) -> None:
+        """Give the mouse and the layers back."""
+        self._answerer.stop()
+        self.mouse.release()
+        self.marks.remove()
+        self._controller.images.changed.disconnect(self._on_image)
+        self._controller.prompts.changed.disconnect(self._on_prompts)
+
+    # ---- inside
+
+    def _refine(self, position: np.ndarray | None) -> None:
+        with self._controller.told():
+            image = self._controller.images.require()
+            self._require_two_dimensions(image)
+            spot = self._spot_of(image)
+            label, mask = self.committer.object_at(spot, position)
+            if self.tool is None:
+                self.set_tool("point")
+            self.spot, self.target = spot, label
+            self.session = ClickSession(mask.shape, mask)
+            self.committer.choose_class_of(label)
+            self.marks.lie_on(image, spot.view)
+            self._show()
+            self._look_ahead()
+
+    @contextmanager
+    def _saying(
+        self, position: np.ndarray
+    ) -> Iterator[Callable[[np.ndarray], tuple[float, float]]]:
+        """Around something that a person says: where places are, and what follows."""
+        with self._controller.told():
+            image = self._controller.images.require()
+            self._require_two_dimensions(image)
+            spot = self._spot_of(image)
+            if self.spot is None or not spot.is_like(self.spot):
+                self.session, self.target, self.spot = None, 0, spot
+            self.marks.lie_on(image, spot.view)
+            yield lambda where: self._place(spot, where)
+            self._show()
+            self._answerer.ask(spot)
+
+    def _begin(self) -> ClickSession:
+        if self.session is None:
+            spot = self._require_spot()
+            self.session = ClickSession(plane_shape(image_array(spot.image), spot.view))
+        return self.session
+
+    def _place(self, spot: Spot, position: np.ndarray) -> tuple[float, float]:
+        """(row, col) on the plane of a place in the world."""
+        rows, cols = plane_axes(spot.image, spot.view)
+        where = spot.image.world_to_data(position)
+        return float(where[rows]), float(where[cols])
+
+    def _require_two_dimensions(self, image: Image) -> None:
+        """The rows and columns of the image have to be what is displayed."""
+        dims = self._controller.viewer.dims
+        axes = plane_axes(image, self._controller.images.view(image))
+        offset = dims.ndim - image.ndim
+        if dims.ndisplay != 2 or {a + offset for a in axes} != set(dims.displayed):
+            raise ImageError(
+                "Clicks work on the rows and columns of the image: switch back from 3D, or from "
+                "rolled axes, with the buttons below the layers."
+            )
+
+    def _require_spot(self) -> Spot:
+        if self.spot is None:
+            raise PromptError("There is no click yet: choose a tool and click an object.")
+        return self.spot
+
+    def _spot_of(self, image: Image, index: tuple[int, ...] | None = None) -> Spot:
+        images = self._controller.images
+        index = images.index(image) if index is None else index
+        return Spot(image, images.view(image), index, self.settings, image.data)
+
+    def _open_question(self) -> tuple[int, ObjectPrompt] | None:
+        return None if self.session is None else self.session.wanted
+
+    def _take(self, answer: Answer) -> None:
+        if self.session is not None and self.session.answer(answer.number, answer.candidates):
+            self.model = answer.model
+            self._show()
+            self._look_ahead()
+
+    def _show(self, *, said: bool = False) -> None:
+        """Show how things stand; `said` leaves the status line alone."""
+        if self.spot is not None and self.marks.layers:
+            rows = self._controller.prompts.table.rows
+            self.marks.show(self.session, self.key(), rows[min(self.row, len(rows) - 1)].color)
+        if self.session is not None and self.session.wanted is not None:
+            self._answerer.ask(self._require_spot())
+        elif not said and self.session is not None:
+            self._controller.say(self._status(self.session))
+        self.changed.emit()
+
+    def _status(self, session: ClickSession) -> str:
+        step, outline = session.step, session.outline
+        if outline is None:
+            return _HINTS[self.tool] if self.tool is not None else ""
+        if not outline.mask.size:
+            return "nothing found there: Tab for another candidate, or click again"
+        parts = []
+        if len(step.candidates) > 1:
+            parts.append(f"outline {step.chosen + 1} of {len(step.candidates)} (Tab)")
+        if not np.isnan(outline.score):
+            parts.append(f"score {outline.score:.2f}")
+        goal = f"replaces object {self.target}" if self.target else f"commits to {self.class_name}"
+        return " · ".join([*parts, f"C {goal}"])
+
+    def _look_ahead(self) -> None:
+        """Have the plane in view and its neighbours in a stack encoded while nothing is asked."""
+        image = self._controller.images.layer
+        if self.tool is None or image is None:
+            return
+        try:
+            index = self._controller.images.index(image)
+            view = self._controller.images.view(image)
+            planes = [index, *_neighbours(image, index, leading_axes(image_array(image), view))]
+        except ImageError:
+            return
+        self._answerer.prepare([self._spot_of(image, plane) for plane in planes])
+
+    def _on_image(self) -> None:
+        if self.spot is not None and self.spot.image not in self._controller.images.layers:
+            self.session, self.target, self.spot = None, 0, None
+            self.marks.remove()
+            self._answerer.forget()
+        self._look_ahead()
+        self.changed.emit()
+
+    def _on_prompts(self, table: Any) -> None:
+        self.row = min(self.row, len(table.rows) - 1)
+        self._show(said=True)
+
+
+def _neighbours(
+    image: Image, index: tuple[int, ...], axes: tuple[int, ...]
+) -> list[tuple[int, ...]]:
+    """The planes after and before one, along the last of the leading axes."""
+    if not index:
+        return []
+    n_planes = np.shape(image_array(image))[axes[-1]]
+    return [(*index[:-1], index[-1] + step) for step in (1, -1) if 0 <= index[-1] + step < n_planes]
