@@ -50,8 +50,9 @@ def evaluate_nuclei(
     """
     rng = np.random.default_rng(seed)
     texts = {phrase: _condition(model, phrase) for phrase in (*PRESENT_PHRASES, *ABSENT_PHRASES)}
-    present: dict[str, PresentScores] = defaultdict(PresentScores)
-    absent: dict[str, AbsentScores] = defaultdict(AbsentScores)
+    threshold = model.default_threshold
+    present = defaultdict[str, PresentScores](lambda: PresentScores(threshold))
+    absent = defaultdict[str, AbsentScores](lambda: AbsentScores(threshold))
     for number, image in enumerate(images, 1):
         plane = as_plane(image.image)
         truth = image.labels > 0

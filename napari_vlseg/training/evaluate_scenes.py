@@ -54,8 +54,9 @@ def evaluate_scenes(
     """
     rng = np.random.default_rng(seed)
     scenes = [generate_scene(number, size=size) for number in VALIDATION_SEEDS[:count]]
-    present: dict[str, PresentScores] = defaultdict(PresentScores)
-    absent: dict[str, AbsentScores] = defaultdict(AbsentScores)
+    threshold = model.default_threshold
+    present = defaultdict[str, PresentScores](lambda: PresentScores(threshold))
+    absent = defaultdict[str, AbsentScores](lambda: AbsentScores(threshold))
     for number, scene in enumerate(scenes, 1):
         _score_texts(model, scene, rng, present, absent)
         _score_reference(model, scene, scenes, rng, present[REFERENCE])

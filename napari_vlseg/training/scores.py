@@ -14,8 +14,6 @@ from napari_vlseg.metrics import dice, iou
 THRESHOLDS = np.round(np.arange(0.1, 0.91, 0.05), 2)
 """Thresholds tried, the same for all images."""
 
-_HALF = int(np.argmin(np.abs(THRESHOLDS - 0.5)))
-
 
 @dataclass
 class PresentScores:
@@ -23,11 +21,14 @@ class PresentScores:
 
     Attributes
     ----------
+    threshold : float
+        At which the means are given; the nearest of `THRESHOLDS` is taken.
     kinds : list of str
         Kind of each image.
     ious, dices : list of ndarray, each of shape (n_thresholds,)
     """
 
+    threshold: float = 0.5
     kinds: list[str] = field(default_factory=list)
     ious: list[npt.NDArray[np.float64]] = field(default_factory=list)
     dices: list[npt.NDArray[np.float64]] = field(default_factory=list)
@@ -46,16 +47,17 @@ class PresentScores:
         return float(THRESHOLDS[np.mean(self.ious, axis=0).argmax()])
 
     def summary(self) -> dict[str, Any]:
-        """Means at 0.5 and at the best fixed threshold, over all and by kind."""
+        """Means at the threshold and at the best fixed one, over all and by kind."""
         ious, dices = np.mean(self.ious, axis=0), np.mean(self.dices, axis=0)
         best = int(ious.argmax())
+        used = int(np.argmin(np.abs(THRESHOLDS - self.threshold)))
         by_kind: dict[str, list[float]] = defaultdict(list)
         for kind, values in zip(self.kinds, self.ious, strict=True):
-            by_kind[kind].append(float(values[_HALF]))
+            by_kind[kind].append(float(values[used]))
         return {
             "n": len(self.ious),
-            "iou": _rounded(ious[_HALF]),
-            "dice": _rounded(dices[_HALF]),
+            "iou": _rounded(ious[used]),
+            "dice": _rounded(dices[used]),
             "best_threshold": float(THRESHOLDS[best]),
             "best_iou": _rounded(ious[best]),
             "best_dice": _rounded(dices[best]),
@@ -71,13 +73,14 @@ class PresentScores:
 
 @dataclass
 class AbsentScores:
-    """Share of the image lit up by prompts for what is not there, at 0.5."""
+    """Share of the image lit up, at a threshold, by prompts for what is not there."""
 
+    threshold: float = 0.5
     areas: list[float] = field(default_factory=list)
 
     def add(self, probability: npt.NDArray[np.floating]) -> None:
         """Measure one map."""
-        self.areas.append(float((probability >= 0.5).mean()))
+        self.areas.append(float((probability >= self.threshold).mean()))
 
     def summary(self) -> dict[str, Any]:
         """Mean area, and the share of prompts that light up more than 2 % of an image."""

@@ -9,7 +9,7 @@ from napari_vlseg.training.baselines import otsu_foreground
 from napari_vlseg.training.scores import AbsentScores, PresentScores
 
 
-def test_scores_at_half_and_at_the_best_threshold() -> None:
+def test_scores_at_the_threshold_and_at_the_best_threshold() -> None:
     truth = np.zeros((4, 4), bool)
     truth[:2] = True
     probability = np.where(truth, 0.35, 0.1)
@@ -20,6 +20,9 @@ def test_scores_at_half_and_at_the_best_threshold() -> None:
     assert summary["best_iou"] == 1
     assert 0.1 < summary["best_threshold"] <= 0.35
     assert summary["iou_by_kind"] == {"a": 0}
+    lower = PresentScores(0.3)
+    lower.add("a", probability, truth)
+    assert lower.summary()["iou"] == 1
 
 
 def test_kinds_are_averaged_apart() -> None:
@@ -36,6 +39,9 @@ def test_absent_prompts_are_scored_by_area() -> None:
     scores.add(np.zeros((10, 10)))
     scores.add(np.pad(np.ones((1, 10)), ((0, 9), (0, 0))))
     assert scores.summary() == {"n": 2, "false_area": 0.05, "share_above_2_percent": 0.5}
+    strict = AbsentScores(1.01)
+    strict.add(np.ones((2, 2)))
+    assert strict.summary()["false_area"] == 0
 
 
 @pytest.mark.parametrize("inverted", [False, True])
