@@ -150,6 +150,12 @@ def read_json_object(path: Path) -> dict[str, Any]:
     return content
 
 
+def model_type(folder: Path) -> str:
+    """Architecture that a folder's configuration names, "" where it names none."""
+    path = folder / "config.json"
+    return str(read_json_object(path).get("model_type", "")) if path.is_file() else ""
+
+
 def _side(size: Any, default: int) -> int:
     """Side of the square input; configurations write it in three ways."""
     if isinstance(size, dict):

@@ -209,8 +209,11 @@ def _load_folder(path: str, names: tuple[str, ...], request: LoadRequest) -> Wor
             f"There is no model “{path}”: choose {', '.join(names)}, or a folder that holds "
             "a CLIPSeg or SAM model."
         )
+    from napari_vlseg.models.preprocessing import model_type
+    from napari_vlseg.models.sam_families import FAMILIES
+
     yield Progress(f"loading {folder.name}", 0, 1)
-    if _model_type(folder) == "sam":
+    if model_type(folder) in FAMILIES:
         model: AnyModel = _load_sam(folder, path, "", request)
     else:
         from napari_vlseg.models.weights import load_clipseg
@@ -218,14 +221,6 @@ def _load_folder(path: str, names: tuple[str, ...], request: LoadRequest) -> Wor
         model = load_clipseg(folder, path, device=request.device, precision=request.precision)
     yield Progress(f"loading {folder.name}", 1, 1)
     return model
-
-
-def _model_type(folder: Path) -> str:
-    """Architecture that a folder's configuration names, "" where it names none."""
-    from napari_vlseg.models.preprocessing import read_json_object
-
-    path = folder / "config.json"
-    return str(read_json_object(path).get("model_type", "")) if path.is_file() else ""
 
 
 def _spec_of(entry: EntryPoint) -> ModelSpec:

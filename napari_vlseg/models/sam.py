@@ -1,9 +1,9 @@
-"""SAM as a promptable segmenter: prepare a plane once, click into it many times.
+"""The SAM family as promptable segmenters: prepare a plane once, click into it many times.
 
-Kirillov et al., "Segment Anything", ICCV 2023 (arXiv 2304.02643), with the implementation of
-the transformers library. A checkpoint that was trained on whole images sees the whole plane;
-one that says ``zoom`` in its ``vlseg.json`` sees windows in which the object has a good
-size, each encoded when it is first needed and kept for later prompts.
+Kirillov et al., "Segment Anything", ICCV 2023 (arXiv 2304.02643), and what followed it. A
+checkpoint that was trained on whole images sees the whole plane; one that says ``zoom`` in
+its ``vlseg.json`` sees windows in which the object has a good size, each encoded when it is
+first needed and kept for later prompts.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from napari_vlseg.models.preprocessing import check_plane
 from napari_vlseg.models.sam_cache import EncodedPlane
 from napari_vlseg.models.sam_choice import Candidate, best_first
 from napari_vlseg.models.sam_masks import moved
-from napari_vlseg.models.sam_network import SamNetwork
+from napari_vlseg.models.sam_network import PromptNetwork
 from napari_vlseg.models.sam_prompts import PlacedPrompt, place_prompt
 from napari_vlseg.models.sam_runner import Question, SamRunner
 from napari_vlseg.models.sam_windows import WindowLattice
@@ -35,13 +35,13 @@ from napari_vlseg.proposals import ModelInfo
 
 
 class SamSegmenter:
-    """A `PromptableSegmenter` over a SAM checkpoint.
+    """A `PromptableSegmenter` over a checkpoint of the SAM family.
 
     Build one with `napari_vlseg.load_model`.
 
     Parameters
     ----------
-    network : SamNetwork
+    network : PromptNetwork
         Weights, preprocessing and how the checkpoint wants to be shown windows.
     info : ModelInfo
         Name, revision and hash; device and precision are filled in here.
@@ -56,7 +56,7 @@ class SamSegmenter:
     """
 
     def __init__(
-        self, network: SamNetwork, info: ModelInfo, *, device: torch.device, dtype: torch.dtype
+        self, network: PromptNetwork, info: ModelInfo, *, device: torch.device, dtype: torch.dtype
     ) -> None:
         self._identity = info
         self._runner = SamRunner(network, device, dtype)
@@ -190,7 +190,9 @@ class SamSegmenter:
 
     def _content(self, plane: np.ndarray) -> EncodedPlane:
         network = self._runner.network
-        lattice = WindowLattice(plane.shape[:2], network.input_size, network.display.zoom)
+        lattice = WindowLattice(
+            plane.shape[:2], network.input_size, network.display.zoom, network.stretch
+        )
         return EncodedPlane(plane, lattice)
 
     def _on_whole_plane(

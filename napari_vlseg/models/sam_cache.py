@@ -35,6 +35,11 @@ class EncodedPlane:
         self._kept: OrderedDict[Window, Features] = OrderedDict()
         self._lock = threading.Lock()
 
+    @property
+    def nbytes(self) -> int:
+        """Size of the plane and of what is kept now, in bytes."""
+        return self.plane.nbytes + self._size
+
     def find(self, windows: Iterable[Window]) -> dict[Window, Features]:
         """Embeddings of those windows that are at hand, and mark them as used."""
         with self._lock:

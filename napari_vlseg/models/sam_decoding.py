@@ -57,21 +57,60 @@ def decode_prompts(
             boxes=boxes,
             previous=previous,
         )
+    return decode_with(
+        model,
+        {"image_embeddings": embeddings},
+        model.get_image_wide_positional_embeddings(),
+        points=points,
+        labels=labels,
+        boxes=boxes,
+        previous=previous,
+        three=three,
+    )
+
+
+def decode_with(
+    model: Any,
+    images: dict[str, Any],
+    positions: torch.Tensor,
+    *,
+    points: torch.Tensor | None,
+    labels: torch.Tensor | None,
+    boxes: torch.Tensor | None,
+    previous: torch.Tensor | None,
+    three: bool,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """`decode_prompts` of any model of the family, nothing being drawn.
+
+    Parameters
+    ----------
+    model : transformers.PreTrainedModel
+    images : dict
+        What the mask decoder takes of images: ``image_embeddings`` of n windows and what
+        belongs to them; or of one window for all n objects, where there is no `previous`.
+    positions : torch.Tensor, shape (1, channels, grid, grid)
+        Codes of the grid's places.
+    points, labels, boxes, previous, three
+        As of `decode_prompts`.
+    """
+    n_images = len(images["image_embeddings"])
+    axis = 0 if n_images == 1 and previous is None else 1
     sparse, dense = model.prompt_encoder(
-        None if points is None else _as_xy(points)[:, None],
-        None if labels is None else labels[:, None],
-        None if boxes is None else _as_xy(boxes)[:, None],
+        None if points is None else _as_xy(points).unsqueeze(axis),
+        None if labels is None else labels.unsqueeze(axis),
+        None if boxes is None else _as_xy(boxes).unsqueeze(axis),
         None if previous is None else previous[:, None],
     )
-    positions = model.get_image_wide_positional_embeddings()
-    logits, scores = model.mask_decoder(
-        image_embeddings=embeddings,
-        image_positional_embeddings=positions.expand(len(embeddings), -1, -1, -1),
+    logits, scores, *others = model.mask_decoder(
+        **images,
+        image_positional_embeddings=positions.expand(n_images, -1, -1, -1),
         sparse_prompt_embeddings=sparse,
         dense_prompt_embeddings=dense,
         multimask_output=three,
     )
-    return logits[:, 0].float(), scores[:, 0].float()
+    if len(others) == 2:  # SAM 2 also says whether there is an object at all
+        scores = scores * others[1].sigmoid()
+    return logits.flatten(0, 1).float(), scores.flatten(0, 1).float()
 
 
 def _as_xy(places: torch.Tensor) -> torch.Tensor:

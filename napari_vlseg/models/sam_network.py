@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 
 from napari_vlseg.models.preprocessing import Preprocessing, resize_plane
 from napari_vlseg.models.sam_contrast import stretch_tile
-from napari_vlseg.models.sam_decoding import decode_prompts
+from napari_vlseg.models.sam_decoding import decode_prompts, decode_with
+from napari_vlseg.models.sam_families import SAM, Family
 from napari_vlseg.models.sam_windows import Window
 
 Features = tuple[torch.Tensor, ...]
@@ -66,42 +67,31 @@ class WindowDisplay:
     views: int = 1
 
 
-class SamNetwork:
-    """A SAM checkpoint in memory.
-
-    Parameters
-    ----------
-    model : transformers.SamModel
-        In float32; it is put into evaluation mode.
-    preprocessing : Preprocessing
-    display : WindowDisplay, optional
-        How the model wants to be shown windows and prompts.
+class PromptNetwork(Protocol):
+    """The two halves of a click model, as its runner calls them.
 
     Attributes
     ----------
-    device : torch.device
-    dtype : torch.dtype
-        Precision that the image encoder computes in.
+    preprocessing : Preprocessing
+    display : WindowDisplay
+    input_size : int
+        Side of the square input, in model pixels.
+    mask_size : int
+        Side of the logits, in mask pixels.
+    stretch : bool
+        Planes are stretched to the input; otherwise they are padded.
     """
 
-    def __init__(
-        self, model: Any, preprocessing: Preprocessing, display: WindowDisplay | None = None
-    ) -> None:
-        self.model = model.eval().requires_grad_(False)
-        self.preprocessing = preprocessing
-        self.display = display or WindowDisplay()
-        self.input_size: int = model.config.vision_config.image_size
-        self.mask_size: int = 4 * self.input_size // model.config.vision_config.patch_size
-        self.device = torch.device("cpu")
-        self.dtype = torch.float32
+    preprocessing: Preprocessing
+    display: WindowDisplay
+    input_size: int
+    mask_size: int
+    stretch: bool
 
     def move(self, device: torch.device, dtype: torch.dtype) -> None:
         """Bring the weights to a device, the image encoder in the given precision."""
-        self.model.to(device)
-        self.model.vision_encoder.to(dtype)
-        self.device, self.dtype = device, dtype
+        ...
 
-    @torch.inference_mode()
     def encode(self, plane: np.ndarray, windows: Sequence[Window]) -> list[Features]:
         """Encode windows of a plane.
 
@@ -113,27 +103,10 @@ class SamNetwork:
         Returns
         -------
         list of Features
-            For each window one map (channels, grid, grid), float32.
+            For each window, float32.
         """
-        pixels = torch.cat([self._pixels(plane, window) for window in windows])
-        encoded = self.model.vision_encoder(pixels.to(self.device, self.dtype))
-        return [(embedding,) for embedding in encoded.last_hidden_state.float()]
+        ...
 
-    def _pixels(self, plane: np.ndarray, window: Window) -> torch.Tensor:
-        """Model input (1, 3, size, size); beyond the plane it is 0, the mean colour."""
-        size = self.input_size
-        crop = plane[window.top : window.top + window.side, window.left : window.left + window.side]
-        rows, cols = (
-            max(1, min(size, round(extent * size / window.side))) for extent in crop.shape[:2]
-        )
-        scaled = resize_plane(crop, (rows, cols))
-        if self.display.local_contrast:
-            scaled = stretch_tile(scaled)
-        pixels = torch.zeros(1, 3, size, size)
-        pixels[:, :, :rows, :cols] = self.preprocessing.normalize(scaled[None])
-        return pixels.flip([axis for axis, bit in ((3, 1), (2, 2)) if window.mirror & bit])
-
-    @torch.inference_mode()
     def decode(
         self, features: Sequence[Features], prompts: Sequence[ModelPrompt], *, three: bool
     ) -> tuple[np.ndarray, np.ndarray]:
@@ -154,25 +127,130 @@ class SamNetwork:
         scores : numpy.ndarray, float32, shape (n, candidates)
             Predicted IoU.
         """
-        n_points, _, _ = prompts[0].layout
-        logits, scores = decode_prompts(
-            self.model,
-            stacked(features, self.device)[0],
-            points=self._stack([p.points for p in prompts]) if n_points else None,
-            labels=self._stack([p.labels for p in prompts]) if n_points else None,
-            boxes=self._stack([p.box for p in prompts if p.box is not None]),
-            previous=self._stack([p.previous for p in prompts if p.previous is not None]),
-            three=three,
-            draw=self.display.draw_prompts,
-        )
+        ...
+
+
+class SamNetwork:
+    """A checkpoint of the SAM family in memory; a `PromptNetwork`.
+
+    Parameters
+    ----------
+    model : transformers.PreTrainedModel
+        In float32; it is put into evaluation mode.
+    preprocessing : Preprocessing
+    display : WindowDisplay, optional
+        How the model wants to be shown windows and prompts.
+    family : Family, optional
+        Architecture; SAM if omitted.
+
+    Attributes
+    ----------
+    device : torch.device
+    dtype : torch.dtype
+        Precision that the image encoder computes in.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        preprocessing: Preprocessing,
+        display: WindowDisplay | None = None,
+        family: Family = SAM,
+    ) -> None:
+        self.model = model.eval().requires_grad_(False)
+        self.preprocessing = preprocessing
+        self.display = display or WindowDisplay()
+        self.stretch = family.stretch
+        self.input_size = int(model.prompt_encoder.input_image_size)
+        self.mask_size = 4 * int(model.prompt_encoder.image_embedding_size[0])
+        self.device = torch.device("cpu")
+        self.dtype = torch.float32
+        self._family = family
+        self._positions = model.get_image_wide_positional_embeddings()
+
+    def move(self, device: torch.device, dtype: torch.dtype) -> None:
+        """See `PromptNetwork.move`."""
+        self.model.to(device)
+        self.model.vision_encoder.to(dtype)
+        self._positions = self._positions.to(device)
+        self.device, self.dtype = device, dtype
+
+    @torch.inference_mode()
+    def encode(self, plane: np.ndarray, windows: Sequence[Window]) -> list[Features]:
+        """See `PromptNetwork.encode`."""
+        pixels = torch.cat([window_pixels(self, plane, window) for window in windows])
+        maps = self._family.encode(self.model, pixels.to(self.device, self.dtype))
+        return list(zip(*maps, strict=True))
+
+    @torch.inference_mode()
+    def decode(
+        self, features: Sequence[Features], prompts: Sequence[ModelPrompt], *, three: bool
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """See `PromptNetwork.decode`."""
+        asked = prompt_tensors(prompts, self.device)
+        if self.display.draw_prompts:
+            embeddings = stacked(features, self.device)[0]
+            answer = decode_prompts(self.model, embeddings, **asked, three=three, draw=True)
+        else:
+            if self._family.blank_point and asked["points"] is None and asked["boxes"] is None:
+                asked |= _blank_points(len(prompts), self.device)
+            together = is_one_window(features) and asked["previous"] is None
+            maps = stacked(features[:1] if together else features, self.device)
+            images = self._family.decoder_inputs(maps)
+            answer = decode_with(self.model, images, self._positions, **asked, three=three)
+        logits, scores = answer
         return logits.cpu().numpy(), scores.cpu().numpy()
 
-    def _stack(self, parts: Sequence[np.ndarray]) -> torch.Tensor | None:
-        return torch.from_numpy(np.stack(parts)).to(self.device) if parts else None
+
+def window_pixels(network: PromptNetwork, plane: np.ndarray, window: Window) -> torch.Tensor:
+    """Model input (1, 3, size, size) of a window; beyond the plane it is 0, the mean colour."""
+    size = network.input_size
+    crop = plane[window.top : window.top + window.height, window.left : window.left + window.width]
+    rows, cols = (
+        max(1, min(size, round(extent * size / whole)))
+        for extent, whole in zip(crop.shape, (window.height, window.width), strict=False)
+    )
+    scaled = resize_plane(crop, (rows, cols))
+    if network.display.local_contrast:
+        scaled = stretch_tile(scaled)
+    pixels = torch.zeros(1, 3, size, size)
+    pixels[:, :, :rows, :cols] = network.preprocessing.normalize(scaled[None])
+    return pixels.flip([axis for axis, bit in ((3, 1), (2, 2)) if window.mirror & bit])
+
+
+def prompt_tensors(
+    prompts: Sequence[ModelPrompt], device: torch.device
+) -> dict[str, torch.Tensor | None]:
+    """Prompts of one layout as batches: points, labels, boxes and previous, or None of each."""
+    n_points = prompts[0].layout[0]
+    parts = {
+        "points": [p.points for p in prompts if n_points],
+        "labels": [p.labels for p in prompts if n_points],
+        "boxes": [p.box for p in prompts if p.box is not None],
+        "previous": [p.previous for p in prompts if p.previous is not None],
+    }
+    return {
+        name: torch.from_numpy(np.stack(some)).to(device) if some else None
+        for name, some in parts.items()
+    }
+
+
+def is_one_window(features: Sequence[Features]) -> bool:
+    """Whether all prompts are asked of one window."""
+    return all(maps is features[0] for maps in features)
 
 
 def stacked(features: Sequence[Features], device: torch.device) -> Features:
-    """Maps of several windows as batches (n, channels, rows, cols); of one window, a view."""
-    if all(maps is features[0] for maps in features):
-        return tuple(m.to(device)[None].expand(len(features), -1, -1, -1) for m in features[0])
+    """Maps of several windows as batches; of one window, without a copy for each prompt."""
+    if is_one_window(features):
+        one = [maps.to(device)[None] for maps in features[0]]
+        return tuple(maps.expand(len(features), *maps.shape[1:]) for maps in one)
     return tuple(torch.stack(level).to(device) for level in zip(*features, strict=True))
+
+
+def _blank_points(count: int, device: torch.device) -> dict[str, torch.Tensor | None]:
+    """One point for each object that lies nowhere, as SAM 2 wants beside a mask alone."""
+    return {
+        "points": torch.full((count, 1, 2), 0.5, device=device),
+        "labels": torch.full((count, 1), -1, dtype=torch.int64, device=device),
+    }

@@ -20,7 +20,7 @@ from napari_vlseg.models.devices import (
 from napari_vlseg.models.memory import MemoryBudget
 from napari_vlseg.models.sam_cache import EncodedPlane
 from napari_vlseg.models.sam_choice import Candidate
-from napari_vlseg.models.sam_network import Features, ModelPrompt, SamNetwork
+from napari_vlseg.models.sam_network import Features, ModelPrompt, PromptNetwork
 from napari_vlseg.models.sam_prompts import PlacedPrompt, in_window
 from napari_vlseg.models.sam_windows import Window, flipped
 from napari_vlseg.object_prompts import MaskLogits
@@ -54,19 +54,19 @@ class SamRunner:
 
     Parameters
     ----------
-    network : SamNetwork
+    network : PromptNetwork
     device : torch.device
     dtype : torch.dtype
         Precision of the image encoder.
 
     Attributes
     ----------
-    network : SamNetwork
+    network : PromptNetwork
     budget : MemoryBudget
         Where it runs now and how much at once.
     """
 
-    def __init__(self, network: SamNetwork, device: torch.device, dtype: torch.dtype) -> None:
+    def __init__(self, network: PromptNetwork, device: torch.device, dtype: torch.dtype) -> None:
         self.network = network
         self.budget = MemoryBudget(device, dtype)
         self._pending: list[Notice] = []

@@ -1,4 +1,4 @@
-"""A folder with a SAM checkpoint → a promptable segmenter."""
+"""A folder with a checkpoint of the SAM family → a promptable segmenter."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from pathlib import Path
 
 from napari_vlseg.errors import ModelError
 from napari_vlseg.models.devices import choose_device, choose_dtype
-from napari_vlseg.models.preprocessing import Preprocessing, read_json_object
+from napari_vlseg.models.preprocessing import Preprocessing, model_type, read_json_object
 from napari_vlseg.models.sam import SamSegmenter
+from napari_vlseg.models.sam_families import FAMILIES
 from napari_vlseg.models.sam_network import SamNetwork, WindowDisplay
 from napari_vlseg.models.weights import (
     DEFAULTS_FILE,
@@ -29,7 +30,7 @@ def load_sam(
     device: str = "auto",
     precision: str = "auto",
 ) -> SamSegmenter:
-    """Load a SAM checkpoint from a folder, without network.
+    """Load a checkpoint of the SAM family from a folder, without network.
 
     Parameters
     ----------
@@ -49,12 +50,14 @@ def load_sam(
     """
     place = choose_device(device)
     dtype = choose_dtype(precision, place)
-    checkpoint = Checkpoint.find(folder, "sam")
-    model = load_network(checkpoint, "SamModel")
-    preprocessing = Preprocessing.from_folder(folder, model.config.vision_config.image_size)
+    kind = model_type(folder)
+    checkpoint = Checkpoint.find(folder, kind if kind in FAMILIES else "sam")
+    family = FAMILIES[kind]
+    model = load_network(checkpoint, family.class_name)
+    preprocessing = Preprocessing.from_folder(folder, int(model.prompt_encoder.input_image_size))
     digest = checkpoint.weights_sha256
     return SamSegmenter(
-        SamNetwork(model, preprocessing, _read_display(folder)),
+        SamNetwork(model, preprocessing, _read_display(folder), family),
         ModelInfo(name, revision or digest[:REVISION_DIGITS], digest),
         device=place,
         dtype=dtype,
