@@ -35,6 +35,10 @@ class ConflictError(ProjectError):
     """Another program or window wrote what is about to be saved over; forcing keeps both."""
 
 
+class CacheError(VlsegError):
+    """A stored embedding can't be written, or can't be used."""
+
+
 class ExportError(VlsegError):
     """A data set can't be exported."""
 

@@ -13,6 +13,9 @@ from hypothesis import settings
 # that tests start inherit it.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+# Tests share nothing through the person's own cache of encoded images.
+os.environ["NAPARI_VLSEG_CACHE_GB"] = "0"
+
 settings.register_profile("reproducible", derandomize=True, deadline=None, max_examples=50)
 settings.load_profile("reproducible")
 

@@ -11,10 +11,10 @@ import pandas as pd
 from napari_vlseg.errors import ImageError, SettingsError
 from napari_vlseg.events import Notice, T, Work
 from napari_vlseg.masks import ObjectStats, assign_classes, compete, label_objects
-from napari_vlseg.models.base import Conditional, DenseSegmenter, Embedding
+from napari_vlseg.models.base import Conditional, DenseSegmenter
 from napari_vlseg.prompts import ClassPrompt, PromptTable
 from napari_vlseg.proposals import PostProcess, Proposals, empty_objects, new_uid
-from napari_vlseg.workflow.cache import EmbeddingCache
+from napari_vlseg.workflow.cache import EmbeddingCache, encode
 
 
 def propose(
@@ -91,24 +91,6 @@ def propose(
             edges=follow,
         )
     )
-
-
-def encode(
-    model: DenseSegmenter,
-    plane: np.ndarray,
-    *,
-    working_scale: float | None = None,
-    cache: EmbeddingCache | None = None,
-) -> Work[Embedding]:
-    """Encode a plane, or take its embedding from the cache; see `propose`."""
-    if cache is not None:
-        kept = cache.get(model.embedding_key(plane, working_scale))
-        if kept is not None:
-            return kept
-    embedding = yield from model.encode_steps(plane, working_scale=working_scale)
-    if cache is not None:
-        cache.put(embedding)
-    return embedding
 
 
 def rethreshold(
