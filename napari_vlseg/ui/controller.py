@@ -38,6 +38,7 @@ from napari_vlseg.ui.results import Place, Results
 from napari_vlseg.ui.runner import Runner
 from napari_vlseg.ui.segmenter import Segmenter
 from napari_vlseg.workflow.cache import EmbeddingCache
+from napari_vlseg.workflow.disk_cache import DiskCache
 from napari_vlseg.workflow.propose import vocabulary_notices
 
 
@@ -76,7 +77,7 @@ class Controller:
         self.prompts = PromptEditor()
         self.results = Results(viewer)
         self.models = LoadedModel(load)
-        self.embeddings = EmbeddingCache()
+        self.embeddings = EmbeddingCache(disk=DiskCache())
         self.settings = ModelSettings()
         self.policy: Policy = "keep"
         self.activity = ""

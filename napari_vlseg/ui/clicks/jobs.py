@@ -14,7 +14,7 @@ from napari_vlseg.models.registry import DEFAULT_CLICK_MODEL
 from napari_vlseg.object_prompts import ObjectPrompt
 from napari_vlseg.ui.image_choice import Snapshot
 from napari_vlseg.ui.jobs import LoadedModel, ModelSettings
-from napari_vlseg.workflow.cache import EmbeddingCache
+from napari_vlseg.workflow.cache import EmbeddingCache, encode
 from napari_vlseg.workflow.clicking import Outline
 
 Latest = Callable[[], tuple[int, ObjectPrompt] | None]
@@ -57,7 +57,7 @@ def prepare_job(
             "the click tools."
         )
     plane = extract_plane(snapshot.data, snapshot.index, snapshot.view)
-    return Prepared(model, (yield from model.encode_steps(plane)))
+    return Prepared(model, (yield from encode(model, plane, cache=cache)))
 
 
 def answer_job(prepared: Prepared, latest: Latest) -> Work[Answer | None]:
