@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 CHECKPOINT_NAME = "checkpoint.pt"
-_FIXED_FOR_A_RUN = ("seed", "steps", "n_scenes", "scene_size", "batch", "model", "rate")
+_FREE_TO_CHANGE = frozenset(("device", "workers", "scene_workers", "log_every", "save_every"))
+"""Settings that say how a run is run; all others decide what it produces."""
 
 
 def save_checkpoint(
@@ -99,5 +100,4 @@ def start_from(checkpoint: Path, modules: dict[str, nn.Module]) -> None:
 
 
 def _fingerprint(settings: DataclassInstance) -> dict[str, Any]:
-    values = asdict(settings)
-    return {name: values[name] for name in _FIXED_FOR_A_RUN}
+    return {name: v for name, v in asdict(settings).items() if name not in _FREE_TO_CHANGE}

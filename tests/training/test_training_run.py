@@ -80,9 +80,12 @@ def _log(folder: Path) -> list[dict[str, float]]:
 def test_a_checkpoint_of_other_settings_is_refused(
     tiny_settings: PretrainSettings, nuclei_folder: Path, tmp_path: Path
 ) -> None:
-    run(pretrain(nuclei_folder, tmp_path, replace(tiny_settings, steps=2)))
-    with pytest.raises(ModelError, match="other settings"):
-        run(pretrain(nuclei_folder, tmp_path, tiny_settings))
+    short = replace(tiny_settings, steps=2)
+    run(pretrain(nuclei_folder, tmp_path, short))
+    run(pretrain(nuclei_folder, tmp_path, replace(short, log_every=1)))
+    for other in (tiny_settings, replace(short, n_pairs=short.n_pairs + 1)):
+        with pytest.raises(ModelError, match="other settings"):
+            run(pretrain(nuclei_folder, tmp_path, other))
 
 
 def test_the_published_folder_works_in_transformers(
