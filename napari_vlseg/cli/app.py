@@ -8,7 +8,9 @@ import typer
 
 from napari_vlseg._version import __version__
 from napari_vlseg.cli import commands
+from napari_vlseg.cli.cache import cache
 from napari_vlseg.cli.demo import demo
+from napari_vlseg.cli.encode import encode
 from napari_vlseg.cli.models import models
 from napari_vlseg.cli.options import Debug
 from napari_vlseg.cli.segment import segment
@@ -74,6 +76,19 @@ app.command(
         "napari-vlseg segment b.tif -t nuclei -r a.tif:a_mask.tif --mix 0.3 --json --out labels",
     )
 )(segment)
+app.command(
+    epilog=_examples(
+        "napari-vlseg encode *.tif",
+        "napari-vlseg encode stack.tif --model vlseg-mini --model sam-mini",
+        "napari-vlseg encode *.tif --model path/to/sam --cache project/embeddings",
+    )
+)(encode)
+app.command(
+    epilog=_examples(
+        "napari-vlseg cache",
+        "napari-vlseg cache --clear",
+    )
+)(cache)
 app.command(
     epilog=_examples(
         "napari-vlseg export my-project --format coco --out training-set",

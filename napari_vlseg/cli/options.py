@@ -19,3 +19,15 @@ Out = Annotated[
     Path,
     typer.Option("--out", "-o", metavar="DIR", help="Folder to write to; made if missing."),
 ]
+CacheFolder = Annotated[
+    Path | None,
+    typer.Option(
+        "--cache",
+        metavar="DIR",
+        help=r"Folder of encoded images. \[default: the user's; see `napari-vlseg cache`]",
+    ),
+]
+NoCache = Annotated[
+    bool,
+    typer.Option("--no-cache", help="Neither use nor keep encoded images."),
+]

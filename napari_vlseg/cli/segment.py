@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from napari_vlseg.cli.options import AsJson, Debug, Out
+from napari_vlseg.cli.options import AsJson, CacheFolder, Debug, NoCache, Out
 from napari_vlseg.cli.reporter import ExitCode, Reporter, reporting
 
 if TYPE_CHECKING:
@@ -176,6 +176,8 @@ def segment(
         bool,
         typer.Option("--offline", help="Never download a model.", rich_help_panel=_MODEL),
     ] = False,
+    cache: CacheFolder = None,
+    no_cache: NoCache = False,
     as_json: AsJson = False,
     debug: Debug = False,
 ) -> None:
@@ -186,6 +188,7 @@ def segment(
     files never.
     """
     with reporting(as_json, debug) as reporter:
+        from napari_vlseg.cli.cache import open_cache
         from napari_vlseg.cli.parsing import build_table, parse_channels, parse_plane
         from napari_vlseg.cli.references import parse_reference
         from napari_vlseg.proposals import PostProcess
@@ -210,6 +213,7 @@ def segment(
             edges=edges,
             index=index,
             channels=channels,
+            cache=None if no_cache else open_cache(cache),
         )
         outcomes = reporter.run(work)
         _report(reporter, outcomes, segmenter, out)

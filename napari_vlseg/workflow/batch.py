@@ -22,6 +22,7 @@ from napari_vlseg.images import (
 from napari_vlseg.models.base import DenseSegmenter
 from napari_vlseg.prompts import PromptTable
 from napari_vlseg.proposals import PostProcess, Proposals
+from napari_vlseg.workflow.cache import EmbeddingCache
 from napari_vlseg.workflow.jobs import Job
 from napari_vlseg.workflow.label_files import write_labels, write_probabilities
 from napari_vlseg.workflow.propose import propose
@@ -71,6 +72,7 @@ def segment_files(
     edges: bool | None = None,
     index: Sequence[int] = (),
     channels: Sequence[Channel] = (),
+    cache: EmbeddingCache | None = None,
 ) -> Work[tuple[Outcome, ...]]:
     """Segment images one after another and write their labels and records.
 
@@ -88,6 +90,8 @@ def segment_files(
         Position on each leading axis of the images.
     channels : sequence of Channel
         Which channels are looked at, and in which colours; all of them when empty.
+    cache : EmbeddingCache, optional
+        Images that were encoded before are not encoded again.
 
     Yields
     ------
@@ -113,6 +117,7 @@ def segment_files(
                     postprocess=postprocess,
                     working_scale=working_scale,
                     edges=edges,
+                    cache=cache,
                 )
                 _write(job, source, proposals)
             except VlsegError as error:

@@ -104,22 +104,31 @@ class EmbeddingCache:
         self.put(embedding)
         return embedding
 
-    def store(self, model: AnyModel, embedding: AnyEmbedding) -> Work[None]:
-        """Write an embedding to the disk as it is now.
+    def write(self, model: AnyModel, embedding: AnyEmbedding) -> None:
+        """Write an embedding to the disk, if there is one, as it is now.
 
         `encode` does so with what it computed. One that grows with the prompts it answers
-        (see `PromptableSegmenter.encode`) may be stored again.
+        (see `PromptableSegmenter.encode`) may be written again.
+
+        Raises
+        ------
+        CacheError
+            If the folder can't be written.
+        """
+        if self.disk is not None and self.disk.is_on:
+            packed = model.pack(embedding)  # type: ignore[arg-type]
+            self.disk.write(packed, EmbeddingFacts(model.info.name, embedding.shape))
+
+    def store(self, model: AnyModel, embedding: AnyEmbedding) -> Work[None]:
+        """`write` for work that goes on without.
 
         Yields
         ------
         Notice
             The first time that it is impossible; the work goes on.
         """
-        if self.disk is None or not self.disk.is_on:
-            return
         try:
-            packed = model.pack(embedding)  # type: ignore[arg-type]
-            self.disk.write(packed, EmbeddingFacts(model.info.name, embedding.shape))
+            self.write(model, embedding)
         except CacheError as error:
             if not self._has_told:
                 self._has_told = True
@@ -188,8 +197,7 @@ def encode(
     ImageError, SettingsError, ModelError
         See the model's ``encode``.
     """
-    # The scale that a promptable model looks at is its own affair.
-    scaled = {"working_scale": working_scale} if isinstance(model, DenseSegmenter) else {}
+    scaled = encode_options(model, working_scale)
     if cache is None:
         return (yield from model.encode_steps(plane, **scaled))
     embedding = cache.recall(model, model.embedding_key(plane, **scaled), plane)
@@ -198,6 +206,11 @@ def encode(
         cache.put(embedding)
         yield from cache.store(model, embedding)
     return embedding
+
+
+def encode_options(model: AnyModel, working_scale: float | None) -> dict[str, Any]:
+    """What a model's ``encode`` takes: a `PromptableSegmenter` chooses the scale itself."""
+    return {"working_scale": working_scale} if isinstance(model, DenseSegmenter) else {}
 
 
 def _embedding_bytes(embedding: AnyEmbedding) -> int:
