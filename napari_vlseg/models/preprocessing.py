@@ -13,8 +13,16 @@ from torch.nn.functional import interpolate
 
 from napari_vlseg.errors import ImageError, ModelError
 
-_CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
-_CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
+Colours = tuple[tuple[float, ...], tuple[float, ...]]
+
+CLIP_COLOURS: Colours = (
+    (0.48145466, 0.4578275, 0.40821073),
+    (0.26862954, 0.26130258, 0.27577711),
+)
+"""Mean and deviation of each channel that CLIP was trained with, for intensities in [0, 1]."""
+
+IMAGENET_COLOURS: Colours = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+"""The same of ImageNet, which the SAM family was trained with."""
 
 
 @dataclass(frozen=True)
@@ -34,16 +42,20 @@ class Preprocessing:
     std: tuple[float, ...]
 
     @classmethod
-    def from_folder(cls, folder: Path, default_size: int) -> Preprocessing:
+    def from_folder(
+        cls, folder: Path, default_size: int, default_colours: Colours = CLIP_COLOURS
+    ) -> Preprocessing:
         """Read the image-processor configuration of a checkpoint.
 
         Parameters
         ----------
         folder : pathlib.Path
             Holds ``preprocessor_config.json``, or ``processor_config.json`` with an
-            ``image_processor`` section; CLIP's own normalisation applies without either.
+            ``image_processor`` section.
         default_size : int
             Input side where the configuration names none.
+        default_colours : tuple
+            Means and deviations where it names none.
 
         Raises
         ------
@@ -54,8 +66,8 @@ class Preprocessing:
         try:
             if not config.get("do_normalize", True):
                 return cls(_side(config.get("size"), default_size), (0.0,) * 3, (1.0,) * 3)
-            mean = tuple(float(value) for value in config.get("image_mean", _CLIP_MEAN))
-            std = tuple(float(value) for value in config.get("image_std", _CLIP_STD))
+            mean = tuple(float(value) for value in config.get("image_mean", default_colours[0]))
+            std = tuple(float(value) for value in config.get("image_std", default_colours[1]))
             size = _side(config.get("size"), default_size)
             if len(mean) != 3 or len(std) != 3 or min(std) <= 0 or size < 1:
                 raise ValueError("three means, three positive deviations and a size are needed")

@@ -98,7 +98,8 @@ def load(
     Parameters
     ----------
     name_or_path : str
-        A registered name, or a folder with a CLIPSeg or SAM checkpoint.
+        A registered name, a folder with a checkpoint of CLIPSeg or of the SAM family, or a
+        .pth file of Meta's SAM, MedSAM or micro-sam.
     device : str
         "auto", "cpu", "mps", "cuda" or "cuda:N".
     precision : str
@@ -204,10 +205,12 @@ def _builtin_folder(spec: ModelSpec, request: LoadRequest) -> Work[tuple[Path, s
 
 def _load_folder(path: str, names: tuple[str, ...], request: LoadRequest) -> Work[AnyModel]:
     folder = Path(path).expanduser()
+    if folder.is_file():
+        return (yield from _load_file(folder, request))
     if not folder.is_dir():
         raise ModelError(
             f"There is no model “{path}”: choose {', '.join(names)}, or a folder that holds "
-            "a CLIPSeg or SAM model."
+            "a CLIPSeg model or one of the SAM family, or a .pth file of SAM."
         )
     from napari_vlseg.models.preprocessing import model_type
     from napari_vlseg.models.sam_families import FAMILIES
@@ -220,6 +223,17 @@ def _load_folder(path: str, names: tuple[str, ...], request: LoadRequest) -> Wor
 
         model = load_clipseg(folder, path, device=request.device, precision=request.precision)
     yield Progress(f"loading {folder.name}", 1, 1)
+    return model
+
+
+def _load_file(path: Path, request: LoadRequest) -> Work[AnyModel]:
+    from napari_vlseg.models.segment_anything_weights import load_segment_anything
+
+    yield Progress(f"loading {path.name}", 0, 1)
+    model = load_segment_anything(
+        path, str(path), device=request.device, precision=request.precision
+    )
+    yield Progress(f"loading {path.name}", 1, 1)
     return model
 
 

@@ -6,7 +6,12 @@ from pathlib import Path
 
 from napari_vlseg.errors import ModelError
 from napari_vlseg.models.devices import choose_device, choose_dtype
-from napari_vlseg.models.preprocessing import Preprocessing, model_type, read_json_object
+from napari_vlseg.models.preprocessing import (
+    IMAGENET_COLOURS,
+    Preprocessing,
+    model_type,
+    read_json_object,
+)
 from napari_vlseg.models.sam import SamSegmenter
 from napari_vlseg.models.sam_families import FAMILIES
 from napari_vlseg.models.sam_network import SamNetwork, WindowDisplay
@@ -54,7 +59,8 @@ def load_sam(
     checkpoint = Checkpoint.find(folder, kind if kind in FAMILIES else "sam")
     family = FAMILIES[kind]
     model = load_network(checkpoint, family.class_name)
-    preprocessing = Preprocessing.from_folder(folder, int(model.prompt_encoder.input_image_size))
+    side = int(model.prompt_encoder.input_image_size)
+    preprocessing = Preprocessing.from_folder(folder, side, IMAGENET_COLOURS)
     digest = checkpoint.weights_sha256
     return SamSegmenter(
         SamNetwork(model, preprocessing, _read_display(folder), family),

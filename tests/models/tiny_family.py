@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +75,7 @@ class TinyBackbone(PreTrainedModel):
         widths = [3, *_CHANNELS]
         self.steps = nn.ModuleList(
             nn.Conv2d(before, after, 3, stride=4 if number == 0 else 2, padding=1)
-            for number, (before, after) in enumerate(zip(widths, widths[1:], strict=False))
+            for number, (before, after) in enumerate(pairwise(widths))
         )
         self.post_init()
 
@@ -159,11 +160,11 @@ def save_family(kind: str, folder: Path, seed: int = 0) -> Path:
 def draw_weights(model: nn.Module) -> None:
     """Random weights under which prompts matter and masks are smooth rather than speckled."""
     for name, values in [*model.named_parameters(), *model.named_buffers()]:
-        if "positional_embedding" in name:
+        if "positional_e" in name:  # embedding or encoding
             values.normal_(0, 0.5)
         elif "pos_embed" in name:
             values.normal_()
-        elif "upscale_conv" in name and values.ndim == 4:
+        elif ("upscale_conv" in name or "output_upscaling" in name) and values.ndim == 4:
             values.copy_(torch.randn(*values.shape[:2], 1, 1) * len(values) ** -0.5)
         elif values.ndim > 1 and values.is_floating_point():
             values.normal_(0, values[0].numel() ** -0.5)
