@@ -23,6 +23,7 @@ from napari_vlseg.models.spec import (
     LoadRequest,
     ModelSpec,
     bundled_folder,
+    suggested_click_model,
 )
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ __all__ = [
     "load_steps",
     "require_dense",
     "specs",
+    "suggested_click_model",
 ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 
 from napari_vlseg.errors import ModelError
@@ -16,6 +17,7 @@ from napari_vlseg.models.sam import SamSegmenter
 from napari_vlseg.models.sam_families import FAMILIES
 from napari_vlseg.models.sam_network import SamNetwork, WindowDisplay
 from napari_vlseg.models.weights import (
+    CONFIG_FILE,
     DEFAULTS_FILE,
     REVISION_DIGITS,
     Checkpoint,
@@ -57,6 +59,7 @@ def load_sam(
     dtype = choose_dtype(precision, place)
     kind = model_type(folder)
     checkpoint = Checkpoint.find(folder, kind if kind in FAMILIES else "sam")
+    _check_packages(folder, name)
     family = FAMILIES[kind]
     model = load_network(checkpoint, family.class_name)
     side = int(model.prompt_encoder.input_image_size)
@@ -68,6 +71,18 @@ def load_sam(
         device=place,
         dtype=dtype,
     )
+
+
+def _check_packages(folder: Path, name: str) -> None:
+    """Refuse an image encoder of the package timm where that is not installed."""
+    vision = read_json_object(folder / CONFIG_FILE).get("vision_config")
+    backbone = vision.get("backbone_config") if isinstance(vision, dict) else None
+    kind = backbone.get("model_type") if isinstance(backbone, dict) else None
+    if kind == "timm_wrapper" and find_spec("timm") is None:
+        raise ModelError(
+            f"The model {name} needs the package timm, which is not installed: run "
+            "“pip install timm”, or choose another click model."
+        )
 
 
 def _read_display(folder: Path) -> WindowDisplay:

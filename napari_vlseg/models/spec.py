@@ -67,7 +67,7 @@ class ModelSpec:
     loader : callable or None
         ``loader(spec, request)``: a generator of events that returns a `DenseSegmenter` or
         a `PromptableSegmenter`. None for checkpoints that the package loads itself: CLIPSeg
-        for text, SAM for clicks.
+        for text, the SAM family for clicks.
     present : callable or None
         Whether a plugin's model is on this machine; None means yes.
     """
@@ -111,6 +111,43 @@ def _clipseg(name: str, title: str, size_mb: float) -> ModelSpec:
     )
 
 
+def _clicks(name: str, title: str, size_mb: float, repo_id: str) -> ModelSpec:
+    return ModelSpec(
+        name,
+        title,
+        ("click", "box"),
+        "Apache-2.0",
+        size_mb,
+        "hub",
+        repo_id=repo_id,
+        task="clicks",
+    )
+
+
+def _sam_family() -> tuple[ModelSpec, ...]:
+    """Published models for clicks; sizes in MB."""
+    sam = (("base", 375.0), ("large", 1249.0), ("huge", 2564.0))
+    sam_hq = (("base", 379.0), ("large", 1253.0), ("huge", 2570.0))
+    sam_2 = (("tiny", 156.0), ("small", 184.0), ("base-plus", 323.0), ("large", 898.0))
+    return (
+        *(
+            _clicks(f"sam2.1-hiera-{n}", f"SAM 2.1, {n}", mb, f"facebook/sam2.1-hiera-{n}")
+            for n, mb in sam_2
+        ),
+        *(_clicks(f"sam-vit-{n}", f"SAM, {n}", mb, f"facebook/sam-vit-{n}") for n, mb in sam),
+        *(
+            _clicks(
+                f"sam-hq-vit-{n}",
+                f"SAM-HQ, {n}, finer edges",
+                mb,
+                f"syscv-community/sam-hq-vit-{n}",
+            )
+            for n, mb in sam_hq
+        ),
+        _clicks("edgetam", "EdgeTAM, quick; needs the package timm", 56.0, "yonigozlan/EdgeTAM-hf"),
+    )
+
+
 BUILT_IN = (
     ModelSpec(
         DEFAULT_MODEL,
@@ -133,8 +170,31 @@ BUILT_IN = (
     _clipseg("clipseg-rd64-refined", "CLIPSeg, 64 channels, finer edges", 605.0),
     _clipseg("clipseg-rd64", "CLIPSeg, 64 channels", 605.0),
     _clipseg("clipseg-rd16", "CLIPSeg, 16 channels", 602.0),
+    *_sam_family(),
 )
 """The models of the package itself."""
+
+
+_CLICK_MODELS = {"cpu": DEFAULT_CLICK_MODEL, "mps": "sam2.1-hiera-small"}
+_GPU_CLICK_MODEL = "sam2.1-hiera-base-plus"
+
+
+def suggested_click_model(device: str = "auto") -> str:
+    """Name of the click model for a device: small and fast on a CPU, larger on a GPU.
+
+    Parameters
+    ----------
+    device : str
+        "auto", "cpu", "mps", "cuda" or "cuda:N".
+
+    Raises
+    ------
+    ModelError
+        If this machine has no such device.
+    """
+    from napari_vlseg.models.devices import choose_device
+
+    return _CLICK_MODELS.get(choose_device(device).type, _GPU_CLICK_MODEL)
 
 
 def bundled_folder(name: str) -> Path:

@@ -60,6 +60,33 @@ def test_the_models_of_the_package() -> None:
     assert (hub.repo_id, hub.licence) == ("CIDAS/clipseg-rd64-refined", "Apache-2.0")
 
 
+def test_the_click_models_of_the_package() -> None:
+    by_name = {model.name: model for model in registry.specs("clicks")}
+    assert {"sam-mini", "sam-vit-base", "sam-hq-vit-base", "sam2.1-hiera-tiny", "edgetam"} <= set(
+        by_name
+    )
+    for model in by_name.values():
+        assert "click" in model.prompts
+        assert (model.repo_id.count("/") == 1) == (model.source == "hub")
+    assert by_name["sam2.1-hiera-base-plus"].repo_id == "facebook/sam2.1-hiera-base-plus"
+
+
+@pytest.mark.parametrize(
+    ("device", "wanted"),
+    [("cpu", "sam-mini"), ("mps", "sam2.1-hiera-small"), ("cuda", "sam2.1-hiera-base-plus")],
+)
+def test_the_suggested_click_model_fits_the_device(
+    device: str, wanted: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+
+    from napari_vlseg.models import devices
+
+    monkeypatch.setattr(devices, "choose_device", torch.device)
+    assert registry.suggested_click_model(device) == wanted
+    assert wanted in {model.name for model in registry.specs("clicks")}
+
+
 def test_listing_models_loads_neither_torch_nor_transformers() -> None:
     code = (
         "import sys; from napari_vlseg.models import registry, spec;"

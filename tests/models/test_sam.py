@@ -306,6 +306,17 @@ def test_a_folder_with_an_odd_number_of_views_is_refused(tmp_path: Path) -> None
         load_sam(folder, "tiny")
 
 
+def test_an_encoder_of_a_missing_package_names_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = save_sam(tmp_path / "sam")
+    backbone = {"vision_config": {"backbone_config": {"model_type": "timm_wrapper"}}}
+    (folder / "config.json").write_text(json.dumps({"model_type": "edgetam"} | backbone))
+    monkeypatch.setattr("napari_vlseg.models.sam_weights.find_spec", lambda _: None)
+    with pytest.raises(ModelError, match=r"needs the package timm.*pip install timm"):
+        load_sam(folder, "tiny")
+
+
 def test_a_folder_is_loaded_by_what_its_configuration_says(whole_folder: Path) -> None:
     assert isinstance(registry.load(str(whole_folder), device="cpu"), SamSegmenter)
 
