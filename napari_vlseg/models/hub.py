@@ -17,6 +17,7 @@ from typing import Any
 
 from napari_vlseg.errors import ModelError
 from napari_vlseg.events import Progress, Work
+from napari_vlseg.files import atomic_write_text
 
 WEIGHTS_FILES = ("model.safetensors", "pytorch_model.bin")
 """Names of weights files, the preferred one first."""
@@ -151,11 +152,22 @@ class _Meter:
 
 def _reported(repository: HubRepository, name: str, meter: _Meter) -> Path:
     """Download; turn every way to fail into one sentence with a remedy."""
-    # The base class of the hub's HTTP client, which changes between versions.
-    from huggingface_hub.errors import HTTPError
+    # HTTPError is the base class of the hub's HTTP client, which changes between versions.
+    from huggingface_hub.errors import GatedRepoError, HTTPError, RepositoryNotFoundError
 
     try:
         return _download_files(repository, meter)
+    except GatedRepoError as error:
+        raise ModelError(
+            f"The model {name} is given only to those who accept its licence: accept it at "
+            f"{_page(repository)} with your account, log in here with “hf auth login” (or set "
+            "HF_TOKEN), and try again."
+        ) from error
+    except RepositoryNotFoundError as error:
+        raise ModelError(
+            f"There is no model {_page(repository)}, or it is private: check its name, log in "
+            "with “hf auth login” if it is private, or give the path of a folder that holds it."
+        ) from error
     except (HTTPError, OSError, ValueError) as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise ModelError(
@@ -164,7 +176,19 @@ def _reported(repository: HubRepository, name: str, meter: _Meter) -> Path:
         ) from error
 
 
+def _page(repository: HubRepository) -> str:
+    """Address of a model's page."""
+    from huggingface_hub import constants
+
+    return f"{(repository.endpoint or constants.ENDPOINT).rstrip('/')}/{repository.repo_id}"
+
+
 def _download_files(repository: HubRepository, meter: _Meter) -> Path:
+    """Fetch every file of the revision that the hub has now, then say that it is here.
+
+    All are of one revision although the hub may get another meanwhile, and the cache points
+    to it only when the last file is verified.
+    """
     from huggingface_hub import HfApi, hf_hub_download
 
     info = HfApi(endpoint=repository.endpoint).model_info(repository.repo_id, files_metadata=True)
@@ -178,6 +202,7 @@ def _download_files(repository: HubRepository, meter: _Meter) -> Path:
             hf_hub_download(
                 repository.repo_id,
                 name,
+                revision=info.sha,
                 cache_dir=repository.cache_dir,
                 endpoint=repository.endpoint,
                 tqdm_class=bar,
@@ -186,7 +211,11 @@ def _download_files(repository: HubRepository, meter: _Meter) -> Path:
         _verify(path, item)
         finished += item.size or 0
         meter.done = finished
-    return path.parent
+    folder = path.parent
+    references = folder.parents[1] / "refs"
+    references.mkdir(exist_ok=True)
+    atomic_write_text(references / "main", folder.name, error=ModelError)
+    return folder
 
 
 def _wanted(available: Mapping[str, Any], repo_id: str) -> dict[str, Any]:
@@ -199,15 +228,22 @@ def _wanted(available: Mapping[str, Any], repo_id: str) -> dict[str, Any]:
 
 def _verify(path: Path, item: Any) -> None:
     """Compare a file with what the hub says about it, and remove it where they differ."""
-    expected = item.lfs.sha256 if item.lfs else None
     is_whole = item.size is None or path.stat().st_size == item.size
-    if is_whole and expected:
+    if is_whole and item.lfs:
         with path.open("rb") as file:
-            is_whole = hashlib.file_digest(file, "sha256").hexdigest() == expected
+            is_whole = hashlib.file_digest(file, "sha256").hexdigest() == item.lfs.sha256
+    elif is_whole and item.blob_id:
+        is_whole = _git_hash(path.read_bytes()) == item.blob_id
     if not is_whole:
         path.resolve().unlink()
         path.unlink(missing_ok=True)
         raise OSError(f"{item.rfilename} arrived incomplete or altered")
+
+
+def _git_hash(content: bytes) -> str:
+    """Name that git gives to a file; small files have no other hash on the hub."""
+    header = f"blob {len(content)}\0".encode()
+    return hashlib.sha1(header + content, usedforsecurity=False).hexdigest()
 
 
 def _metered_bar(report: Callable[[float | None], None]) -> type:

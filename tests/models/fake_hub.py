@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -13,6 +14,7 @@ from threading import Event, Thread
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 GATE_SECONDS = 30
+WEIGHTS = ("model", "pytorch_model")
 
 
 @dataclass
@@ -24,8 +26,16 @@ class FakeHub:
     folder : pathlib.Path
     cut : int
         Bytes missing at the end of the weights, although they are announced.
-    altered : bool
-        Whether one byte of the weights differs from what their hash announces.
+    altered : str
+        Start of the names of files in which one byte differs from what their hash announces.
+    commit : str
+        Revision that a listing names.
+    gated : bool
+        Whether files are given only to those who log in.
+    drops : int
+        How many more times the connection breaks in the middle of the weights.
+    resumes : bool
+        Whether a part of a file is given to those who ask for it.
     gate : threading.Event
         The second half of the weights is sent when it is set, as it is at first.
     requests : list of str
@@ -34,7 +44,11 @@ class FakeHub:
 
     folder: Path
     cut: int = 0
-    altered: bool = False
+    altered: str = "nothing"
+    commit: str = COMMIT
+    gated: bool = False
+    drops: int = 0
+    resumes: bool = True
     gate: Event = field(default_factory=Event)
     requests: list[str] = field(default_factory=list)
     endpoint: str = ""
@@ -45,19 +59,22 @@ class FakeHub:
     def listing(self) -> dict[str, object]:
         files = []
         for path in sorted(self.folder.iterdir()):
-            entry: dict[str, object] = {"rfilename": path.name, "size": path.stat().st_size}
+            content = path.read_bytes()
+            blob = hashlib.sha1(f"blob {len(content)}\0".encode() + content).hexdigest()
+            entry: dict[str, object] = {"rfilename": path.name, "size": len(content)}
+            entry["blobId"] = blob
             if path.suffix in (".safetensors", ".bin"):
-                digest = hashlib.sha256(path.read_bytes()).hexdigest()
-                entry["lfs"] = {"sha256": digest, "size": path.stat().st_size, "pointerSize": 99}
+                digest = hashlib.sha256(content).hexdigest()
+                entry["lfs"] = {"sha256": digest, "size": len(content), "pointerSize": 99}
             files.append(entry)
-        return {"id": "owner/tiny", "sha": COMMIT, "siblings": files}
+        return {"id": "owner/tiny", "sha": self.commit, "siblings": files}
 
     def content(self, name: str) -> bytes:
         data = (self.folder / name).read_bytes()
-        if name.startswith(("model", "pytorch_model")):
+        if name.startswith(WEIGHTS):
             data = data[: len(data) - self.cut]
-            if self.altered:
-                data = data[:-1] + bytes([data[-1] ^ 1])
+        if name.startswith(self.altered):
+            data = data[:-1] + bytes([data[-1] ^ 1])
         return data
 
 
@@ -73,26 +90,59 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self, *, with_body: bool) -> None:
         self.hub.requests.append(f"{self.command} {self.path}")
         name = self.path.partition("?")[0].rpartition("/")[2]
+        file = re.match("/owner/tiny/resolve/([^/]+)/", self.path)
         if self.path.startswith("/api/models/owner/tiny"):
             self._send(json.dumps(self.hub.listing()).encode(), "application/json", with_body)
-        elif "/resolve/" in self.path and (self.hub.folder / name).is_file():
-            whole = (self.hub.folder / name).stat().st_size
-            self._send(self.hub.content(name), "application/octet-stream", with_body, whole)
+        elif file is not None and self.hub.gated and "Authorization" not in self.headers:
+            self._refuse(403, "GatedRepo")
+        elif file is not None and (self.hub.folder / name).is_file():
+            self._send_file(name, file[1], with_body)
         else:
-            self.send_error(404)
+            self._refuse(404, "RepoNotFound" if "/owner/tiny" not in self.path else "EntryNotFound")
 
-    def _send(self, body: bytes, kind: str, with_body: bool, announced: int | None = None) -> None:
-        self.send_response(200)
+    def _refuse(self, status: int, code: str) -> None:
+        self.send_response(status)
+        self.send_header("X-Error-Code", code)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def _send_file(self, name: str, revision: str, with_body: bool) -> None:
+        body = self.hub.content(name)
+        headers = {
+            "ETag": f'"{hashlib.sha256(body).hexdigest()}"',
+            "X-Linked-Size": str((self.hub.folder / name).stat().st_size),
+            "X-Repo-Commit": self.hub.commit if revision == "main" else revision,
+        }
+        asked = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
+        start = int(asked[1]) if asked and self.hub.resumes else 0
+        if start:
+            headers["Content-Range"] = f"bytes {start}-{len(body) - 1}/{len(body)}"
+            self.hub.requests.append(f"from {start}")
+        breaks = with_body and name.startswith(WEIGHTS) and self.hub.drops > 0
+        self._send(body[start:], "application/octet-stream", with_body, headers, breaks=breaks)
+
+    def _send(
+        self,
+        body: bytes,
+        kind: str,
+        with_body: bool,
+        headers: Mapping[str, str] | None = None,
+        *,
+        breaks: bool = False,
+    ) -> None:
+        given = headers or {}
+        self.send_response(206 if "Content-Range" in given else 200)
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body)))
-        if announced is not None:
-            self.send_header("ETag", f'"{hashlib.sha256(body).hexdigest()}"')
-            self.send_header("X-Linked-Size", str(announced))
-            self.send_header("X-Repo-Commit", COMMIT)
+        for key, value in given.items():
+            self.send_header(key, value)
         self.end_headers()
         if with_body:
             middle = len(body) // 2
             self.wfile.write(body[:middle])
+            if breaks:
+                self.hub.drops -= 1
+                return
             if self.path.endswith(".bin"):
                 self.hub.gate.wait(GATE_SECONDS)
             self.wfile.write(body[middle:])

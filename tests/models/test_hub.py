@@ -7,13 +7,16 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from napari_vlseg.errors import ModelError
 from napari_vlseg.events import Event, Progress, run
 from napari_vlseg.models.hub import HubRepository, cached_folder, fetch_steps, is_offline
+from napari_vlseg.models.sam_weights import load_sam
 from napari_vlseg.models.weights import load_clipseg
 from tests.models.fake_hub import COMMIT, FakeHub, serve
+from tests.models.tiny_sam import ZOOM, save_sam
 
 CHUNK = 10 * 1024**2
 """Bytes that huggingface_hub reads at once."""
@@ -24,6 +27,14 @@ def hold_large_weights(hub: FakeHub) -> None:
     (hub.folder / "pytorch_model.bin").write_bytes(bytes(3 * CHUNK))
     (hub.folder / "model.safetensors").unlink()
     hub.gate.clear()
+
+
+def assert_served(hub: FakeHub, folder: Path) -> None:
+    """The folder holds what the hub has, byte for byte."""
+    names = {path.name for path in folder.iterdir()}
+    assert {"config.json", "model.safetensors"} <= names
+    for name in names:
+        assert (folder / name).read_bytes() == (hub.folder / name).read_bytes()
 
 
 @pytest.fixture(autouse=True)
@@ -58,6 +69,15 @@ def test_a_model_is_downloaded_once_and_works_offline(
     n_requests = len(hub.requests)
     assert run(fetch_steps(repository, offline=True)) == folder == cached_folder(repository)
     assert len(hub.requests) == n_requests
+
+
+def test_a_click_model_is_downloaded_too(tmp_path: Path) -> None:
+    with serve(save_sam(tmp_path / "served", ZOOM)) as hub:
+        folder = run(fetch_steps(HubRepository("owner/tiny", hub.endpoint, tmp_path / "cache")))
+    model = load_sam(folder, "tiny", revision=folder.name, device="cpu")
+    assert model.info.revision == COMMIT
+    plane = np.zeros((20, 30, 3), np.float32)
+    assert model.predict(model.encode(plane), points=[(9, 9)])[0].mask.shape == (20, 30)
 
 
 def test_progress_counts_bytes(repository: HubRepository, hub: FakeHub) -> None:
@@ -99,22 +119,80 @@ def test_the_argument_outranks_the_environment(monkeypatch: pytest.MonkeyPatch) 
     assert is_offline(True)
 
 
-@pytest.mark.parametrize("damage", ["cut", "altered"])
-def test_damaged_weights_are_refused_and_not_kept(
-    hub: FakeHub, repository: HubRepository, damage: str
+@pytest.mark.parametrize(
+    ("damage", "value", "sound"),
+    [("cut", 1, 0), ("altered", "model", "nothing"), ("altered", "config", "nothing")],
+)
+def test_a_damaged_file_is_refused_and_not_kept(
+    hub: FakeHub, repository: HubRepository, damage: str, value: object, sound: object
 ) -> None:
-    setattr(hub, damage, 1)
+    setattr(hub, damage, value)
     with pytest.raises(ModelError, match=r"could not be downloaded .* try again"):
         run(fetch_steps(repository))
     assert cached_folder(repository) is None
-    setattr(hub, damage, 0)
+    setattr(hub, damage, sound)
     assert cached_folder(repository) is None
-    assert run(fetch_steps(repository)).name == COMMIT
+    folder = run(fetch_steps(repository))
+    assert_served(hub, folder)
+
+
+@pytest.mark.parametrize("resumes", [True, False])
+def test_a_connection_that_breaks_is_taken_up_again(
+    hub: FakeHub, repository: HubRepository, monkeypatch: pytest.MonkeyPatch, resumes: bool
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.DOWNLOAD_CHUNK_SIZE", 1000)
+    hub.drops, hub.resumes = 1, resumes
+    folder = run(fetch_steps(repository))
+    assert hub.drops == 0
+    assert any(line.startswith("from ") for line in hub.requests) == resumes
+    assert_served(hub, folder)
+
+
+def test_a_download_that_was_stopped_goes_on_with_what_is_missing(
+    hub: FakeHub, repository: HubRepository
+) -> None:
+    hub.altered = "model"
+    with pytest.raises(ModelError, match="incomplete or altered"):
+        run(fetch_steps(repository))
+    hub.altered = "nothing"
+    hub.requests.clear()
+    assert_served(hub, run(fetch_steps(repository)))
+    fetched = [line.rpartition("/")[2] for line in hub.requests if line.startswith("GET /owner")]
+    assert fetched == ["model.safetensors"]
+
+
+def test_all_files_are_of_the_revision_that_was_listed(
+    hub: FakeHub, repository: HubRepository
+) -> None:
+    steps = fetch_steps(repository)
+    next(steps)
+    hub.commit = "f" * 40
+    folder = run(steps)
+    assert folder.name == COMMIT
+    assert {line.split("/resolve/")[1][:40] for line in hub.requests if "/resolve/" in line} == {
+        COMMIT
+    }
+    assert run(fetch_steps(repository)) == folder == cached_folder(repository)
+
+
+def test_a_gated_model_explains_itself(
+    hub: FakeHub, repository: HubRepository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_TOKEN_PATH", "/nowhere")
+    monkeypatch.delenv("HF_TOKEN", raising=False)
+    hub.gated = True
+    page = f"{hub.endpoint}/owner/tiny"
+    with pytest.raises(ModelError, match=f"accept it at {page} .*“hf auth login” .*HF_TOKEN"):
+        run(fetch_steps(repository))
+    assert cached_folder(repository) is None
+    monkeypatch.setenv("HF_TOKEN", "hf_of_somebody_who_accepted")
+    assert_served(hub, run(fetch_steps(repository)))
 
 
 def test_an_unknown_repository_is_named(repository: HubRepository) -> None:
     other = HubRepository("owner/other", repository.endpoint, repository.cache_dir)
-    with pytest.raises(ModelError, match="other could not be downloaded"):
+    page = f"{repository.endpoint}/owner/other"
+    with pytest.raises(ModelError, match=f"no model {page}, .*check its name, .*a folder"):
         run(fetch_steps(other))
 
 
