@@ -86,15 +86,6 @@ def test_links_between_pages_lead_somewhere():
             assert (page.parent / target).exists(), f"{page.name} links to {target}"
 
 
-def test_the_page_of_the_window_has_every_key():
-    """Read from the source: importing the module would need Qt."""
-    source = (ROOT / "napari_vlseg" / "ui" / "keys.py").read_text("utf-8")
-    keys = re.findall(r'Key\("\w+", "([^"]+)", "[^"]+", "([^"]+)"\)', source)
-    page = (ROOT / "docs" / "window.md").read_text("utf-8")
-    assert keys
-    assert re.findall(r"^\| ((?:Ctrl|Alt)\+\S+) \| (.+) \|$", page, re.MULTILINE) == keys
-
-
 @pytest.mark.parametrize("heading", ["Install and run", "Run the tests"])
 def test_the_readme_has_both_commands_in_one_line_each(heading):
     text = (ROOT / "README.md").read_text("utf-8")

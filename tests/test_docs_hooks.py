@@ -169,6 +169,23 @@ def test_every_number_of_the_pages_exists(hooks):
         assert "{{" not in hooks("facts").fill(page.read_text("utf-8")), page.name
 
 
+def test_the_page_of_keys_has_what_the_window_has(hooks):
+    window = pytest.importorskip("napari_vlseg.ui.keys", reason="Qt is needed to ask the window")
+    shortcuts = hooks("shortcuts")
+    assert shortcuts.entries("everywhere") == [(key.qt, key.text) for key in window.KEYS]
+    assert shortcuts.entries("clicks") == [(key, text) for _, key, text in window.CLICK_KEYS]
+    assert shortcuts.entries("mouse") == list(window.CLICK_GESTURES)
+    page = (ROOT / "docs" / "keys.md").read_text("utf-8")
+    assert all(f"<!-- keys {group} -->" in page for group in ("everywhere", "clicks", "mouse"))
+
+
+def test_keys_are_shown_one_by_one(hooks):
+    shown = hooks("shortcuts").table("everywhere")
+    assert "| <kbd>Ctrl</kbd>+<kbd>Enter</kbd> | Segment the plane in view |" in shown
+    with pytest.raises(LookupError, match="sideways"):
+        hooks("shortcuts").table("sideways")
+
+
 class Patches:
     """Outlines 9 × 9 pixels around a click, or a whole box; sure of clicks to the right."""
 

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
 import numpy as np
-from PIL import ImageDraw
+from drawing import Pen, Window
 
 import napari_vlseg
 from napari_vlseg.images import extract_plane
@@ -23,11 +23,6 @@ if TYPE_CHECKING:
         PromptableSegmenter,
     )
 
-Box = tuple[int, int, int, int]
-"""(row0, col0, row1, col1) in pixels, the ends excluded."""
-
-_COLOUR = "#ff4dd2"
-_ARM = 5
 _DEFAULTS = PostProcess()
 
 
@@ -44,8 +39,8 @@ class Asking(Protocol):
         """The prompt in words, with the model's name."""
         ...
 
-    def draw(self, pen: ImageDraw.ImageDraw, zoom: int) -> None:
-        """Draw the prompt over a picture enlarged `zoom` times."""
+    def draw(self, pen: Pen) -> None:
+        """Draw the prompt over a picture."""
         ...
 
 
@@ -72,7 +67,7 @@ class ByWords:
         """The phrase and what is special about the settings."""
         return f"vlseg-mini, the words “{self.phrase}”{_with(self.scale, self.settings)}"
 
-    def draw(self, pen: ImageDraw.ImageDraw, zoom: int) -> None:
+    def draw(self, pen: Pen) -> None:
         """Words have no place in the picture."""
 
 
@@ -80,7 +75,7 @@ class ByWords:
 class ByExample:
     """A box around one object of the same picture, as vlseg-mini's only reference."""
 
-    box: Box
+    box: Window
     scale: float | None = None
     settings: PostProcess = _DEFAULTS
     model: ClassVar[str] = "vlseg-mini"
@@ -104,9 +99,9 @@ class ByExample:
             f"and columns {col0} to {col1 - 1}{_with(self.scale, self.settings)}"
         )
 
-    def draw(self, pen: ImageDraw.ImageDraw, zoom: int) -> None:
+    def draw(self, pen: Pen) -> None:
         """Draw the box."""
-        _rectangle(pen, self.box, zoom)
+        pen.box(self.box)
 
 
 @dataclass(frozen=True)
@@ -125,19 +120,17 @@ class ByClicks:
         """How many clicks."""
         return f"sam-mini, one click on each of {len(self.places)} objects: the pink crosses"
 
-    def draw(self, pen: ImageDraw.ImageDraw, zoom: int) -> None:
+    def draw(self, pen: Pen) -> None:
         """Draw a cross at each click."""
         for row, col in self.places:
-            y, x = (row + 0.5) * zoom, (col + 0.5) * zoom
-            pen.line((x - _ARM, y, x + _ARM, y), fill=_COLOUR, width=2)
-            pen.line((x, y - _ARM, x, y + _ARM), fill=_COLOUR, width=2)
+            pen.click(row, col)
 
 
 @dataclass(frozen=True)
 class ByBoxes:
     """One box for sam-mini around each object."""
 
-    boxes: Sequence[Box]
+    boxes: Sequence[Window]
     model: ClassVar[str] = "sam-mini"
 
     def find(self, image: np.ndarray) -> np.ndarray:
@@ -149,15 +142,10 @@ class ByBoxes:
         """How many boxes."""
         return f"sam-mini, one box around each of {len(self.boxes)} objects, in pink"
 
-    def draw(self, pen: ImageDraw.ImageDraw, zoom: int) -> None:
+    def draw(self, pen: Pen) -> None:
         """Draw the boxes."""
         for box in self.boxes:
-            _rectangle(pen, box, zoom)
-
-
-def _rectangle(pen: ImageDraw.ImageDraw, box: Box, zoom: int) -> None:
-    row0, col0, row1, col1 = (end * zoom for end in box)
-    pen.rectangle((col0, row0, col1 - 1, row1 - 1), outline=_COLOUR, width=2)
+            pen.box(box)
 
 
 def _as_labels(proposals: Sequence[MaskProposal]) -> np.ndarray:

@@ -9,31 +9,20 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from io import BytesIO
-from math import ceil
 from pathlib import Path
 
 import numpy as np
+from drawing import Panel, Pen, side_by_side
 from entries import ENTRIES, Entry
 from facts import bundled
 from marks import Verdict
-from PIL import Image, ImageDraw
 
 from napari_vlseg.images import extract_plane
 from napari_vlseg.workflow.api import default_view
-from napari_vlseg.workflow.overlay import Color, draw_outlines
 
 FOLDER = "gallery"
 _SECTIONS = {"good": "What works", "mixed": "What works in part", "poor": "What fails"}
-_PANEL, _GAP, _FILL = 400, 8, 0.35
-_COLOURS: tuple[Color, ...] = (
-    (60, 230, 100),
-    (255, 120, 200),
-    (80, 200, 255),
-    (255, 190, 60),
-    (190, 140, 255),
-    (255, 90, 90),
-)
+_PANEL = 400
 
 
 @dataclass(frozen=True)
@@ -77,7 +66,7 @@ def exhibit(entry: Entry) -> Exhibit:
         entry.marks.judge(labels),
         len(np.unique(labels[labels > 0])),
         float(np.mean(labels > 0)),
-        _webp(_draw(entry, image, labels)),
+        _draw(entry, image, labels),
     )
 
 
@@ -106,37 +95,15 @@ def _section(one: Exhibit) -> str:
     )
 
 
-def _draw(entry: Entry, image: np.ndarray, labels: np.ndarray) -> Image.Image:
+def _draw(entry: Entry, image: np.ndarray, labels: np.ndarray) -> bytes:
     """The picture with prompt and marks, beside it what was found."""
     plane = extract_plane(image, (), default_view(image))
-    zoom = ceil(_PANEL / max(labels.shape))
-    values = np.unique(labels[labels > 0])
-    colours = {int(label): _COLOURS[i % len(_COLOURS)] for i, label in enumerate(values)}
-    found = draw_outlines(_tint(plane, labels, colours), labels, colours, zoom=zoom)
-    asked = Image.fromarray(draw_outlines(plane, np.zeros_like(labels), zoom=zoom))
-    pen = ImageDraw.Draw(asked)
-    entry.marks.draw(pen, zoom)
-    entry.prompt.draw(pen, zoom)
-    both = Image.new("RGB", (2 * asked.width + _GAP, asked.height), "white")
-    both.paste(asked, (0, 0))
-    both.paste(Image.fromarray(found), (asked.width + _GAP, 0))
-    both.thumbnail((2 * _PANEL + _GAP, 2 * _PANEL))
-    return both
 
+    def draw(pen: Pen) -> None:
+        entry.marks.draw(pen)
+        entry.prompt.draw(pen)
 
-def _tint(plane: np.ndarray, labels: np.ndarray, colours: dict[int, Color]) -> np.ndarray:
-    """The plane with a veil of its colour over every label."""
-    tinted = plane.copy()
-    for label, colour in colours.items():
-        inside = labels == label
-        tinted[inside] = (1 - _FILL) * plane[inside] + _FILL * np.float32(colour) / 255
-    return tinted
-
-
-def _webp(picture: Image.Image) -> bytes:
-    file = BytesIO()
-    picture.save(file, "WEBP", quality=82, method=4)
-    return file.getvalue()
+    return side_by_side([Panel(plane, draw=draw), Panel(plane, labels)], _PANEL)
 
 
 def main(folder: str) -> None:

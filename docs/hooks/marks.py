@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 import numpy as np
-from PIL import ImageDraw
+from drawing import Pen
 from skimage.draw import polygon2mask
 
 from napari_vlseg.metrics import match_instances
@@ -16,7 +16,6 @@ Grade = Literal["good", "mixed", "poor"]
 Point = tuple[int, int]
 
 _WANTED, _UNWANTED = "#ffe14d", "#4db8ff"
-_DOT = 3
 
 
 @dataclass(frozen=True)
@@ -34,8 +33,8 @@ class Marks(Protocol):
         """Compare labels (H, W) with the marks."""
         ...
 
-    def draw(self, pen: ImageDraw.ImageDraw, zoom: int) -> None:
-        """Draw the marks over a picture enlarged `zoom` times."""
+    def draw(self, pen: Pen) -> None:
+        """Draw the marks over a picture."""
         ...
 
 
@@ -66,11 +65,10 @@ class Objects:
             sentence += f"; {others} of the outlines found are no marked object"
         return Verdict(_grade(found / marked, others / marked), sentence)
 
-    def draw(self, pen: ImageDraw.ImageDraw, zoom: int) -> None:
+    def draw(self, pen: Pen) -> None:
         """Draw the ellipses."""
         for mark in self.ellipses:
-            rows, cols = (_outline(mark).T + 0.5) * zoom
-            pen.line(list(zip(cols.tolist(), rows.tolist(), strict=True)), fill=_WANTED, width=1)
+            pen.line(_outline(mark), _WANTED, width=1)
 
     def _truth(self, shape: tuple[int, ...]) -> np.ndarray:
         truth = np.zeros(shape, np.int32)
@@ -96,13 +94,11 @@ class Points:
         )
         return Verdict(_grade(hits / len(self.inside), slips / len(self.outside)), sentence)
 
-    def draw(self, pen: ImageDraw.ImageDraw, zoom: int) -> None:
+    def draw(self, pen: Pen) -> None:
         """Draw a dot at each point."""
         for points, colour in ((self.inside, _WANTED), (self.outside, _UNWANTED)):
             for row, col in points:
-                y, x = (row + 0.5) * zoom, (col + 0.5) * zoom
-                box = (x - _DOT, y - _DOT, x + _DOT, y + _DOT)
-                pen.ellipse(box, fill=colour, outline="black")
+                pen.dot(row, col, colour)
 
 
 @dataclass(frozen=True)
@@ -115,7 +111,7 @@ class Nothing:
         grade: Grade = "good" if covered <= 0.001 else "mixed" if covered <= 0.02 else "poor"
         return Verdict(grade, f"the right answer is nothing; {covered:.1%} of the area is covered")
 
-    def draw(self, pen: ImageDraw.ImageDraw, zoom: int) -> None:
+    def draw(self, pen: Pen) -> None:
         """There is nothing to draw."""
 
 

@@ -1,14 +1,23 @@
-"""Hooks of mkdocs: they put the gallery and the numbers of the models into the pages."""
+"""Hooks of mkdocs: they put pictures, keys and the numbers of the models into the pages."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
+
 import facts
 import gallery
+import shortcuts
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
-_GALLERY_PAGE, _GALLERY_MARK = "gallery.md", "<!-- gallery -->"
+_MAKERS: dict[str, Callable[[str], str]] = {
+    "gallery": lambda _: gallery.as_markdown(gallery.exhibits()),
+    "keys": shortcuts.table,
+}
+"""What ``<!-- NAME what -->`` in a page becomes; the name alone asks for all there is."""
+_MARK = re.compile(rf"<!-- ({'|'.join(_MAKERS)})(?: ([\w-]+))? -->")
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
@@ -20,6 +29,5 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
     """Put in what is only known now."""
-    if page.file.src_uri == _GALLERY_PAGE:
-        markdown = markdown.replace(_GALLERY_MARK, gallery.as_markdown(gallery.exhibits()))
-    return facts.fill(markdown)
+    made = _MARK.sub(lambda mark: _MAKERS[mark[1]](mark[2] or ""), markdown)
+    return facts.fill(made)
