@@ -6,7 +6,14 @@ import subprocess
 import sys
 from pathlib import Path
 
-SUBJECTS = ("thresholding", "prompting", "bundled_model", "worker_thread", "gui_stalls")
+SUBJECTS = (
+    "thresholding",
+    "prompting",
+    "bundled_model",
+    "embedding_cache",
+    "worker_thread",
+    "gui_stalls",
+)
 
 
 def main() -> int:

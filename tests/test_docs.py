@@ -49,6 +49,8 @@ def test_the_code_of_a_page_runs_in_order(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.delenv("DISPLAY", raising=False)
+    monkeypatch.delenv("NAPARI_VLSEG_CACHE_GB")
+    monkeypatch.setenv("NAPARI_VLSEG_CACHE", str(tmp_path / "user-cache"))
     namespace: dict[str, object] = {"__name__": "__main__"}
     for block in blocks(page):
         if block.language == "python":
