@@ -32,17 +32,38 @@ def mask_crop(logits: MaskLogits, shape: tuple[int, int]) -> tuple[int, int, Mas
     mask : numpy.ndarray, shape (rows, cols), bool
         Empty where the mask is.
     """
-    positive = logits.values > 0
-    rows = _reached(np.flatnonzero(positive.any(1)), len(positive), logits.window[::2], shape[0])
-    cols = _reached(
-        np.flatnonzero(positive.any(0)), positive.shape[1], logits.window[1::2], shape[1]
-    )
+    top, left, values = logit_crop(logits, shape)
+    return _trimmed(values > 0, top, left)
+
+
+def logit_crop(
+    logits: MaskLogits, shape: tuple[int, int], above: float = 0.0
+) -> tuple[int, int, npt.NDArray[np.float32]]:
+    """Logits of the pixels of a plane, for a rectangle that holds all those above a level.
+
+    Parameters
+    ----------
+    logits : MaskLogits
+    shape : tuple of int
+        (H, W) of the plane.
+    above : float
+
+    Returns
+    -------
+    top, left : int
+        Corner of the rectangle, in pixels of the plane.
+    values : numpy.ndarray, shape (rows, cols), float32
+        Interpolated as in `mask_crop`; empty where no logit is above the level.
+    """
+    high = logits.values > above
+    rows = _reached(np.flatnonzero(high.any(1)), len(high), logits.window[::2], shape[0])
+    cols = _reached(np.flatnonzero(high.any(0)), high.shape[1], logits.window[1::2], shape[1])
     if not rows or not cols:
-        return 0, 0, np.zeros((0, 0), bool)
-    row_taps, row_weights = _weights(len(positive), logits.window[2], rows)
-    col_taps, col_weights = _weights(positive.shape[1], logits.window[3], cols)
-    found = row_weights @ logits.values[row_taps, col_taps] @ col_weights.T > 0
-    return _trimmed(found, logits.window[0] + rows.start, logits.window[1] + cols.start)
+        return 0, 0, np.zeros((0, 0), np.float32)
+    row_taps, row_weights = _weights(len(high), logits.window[2], rows)
+    col_taps, col_weights = _weights(high.shape[1], logits.window[3], cols)
+    values = row_weights @ logits.values[row_taps, col_taps] @ col_weights.T
+    return logits.window[0] + rows.start, logits.window[1] + cols.start, values
 
 
 def full_mask(crop: tuple[int, int, Mask], shape: tuple[int, int]) -> Mask:

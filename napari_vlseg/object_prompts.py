@@ -56,7 +56,9 @@ class MaskLogits:
             raise PromptError(
                 f"The mask of shape {drawn.shape} marks no pixel of a plane: draw over the object."
             )
-        (top, bottom), (left, right) = (_reach(drawn.any(axis)) for axis in (1, 0))
+        (top, bottom), (left, right) = (
+            _reach(np.flatnonzero(drawn.any(axis)), drawn.shape[1 - axis]) for axis in (1, 0)
+        )
         block = -(-max(bottom - top, right - left) // _LARGEST_SIDE)
         shares = _block_means(drawn[top:bottom, left:right], block)
         values = ((2 * shares - 1) * _DRAWN_LOGIT).astype(np.float32)
@@ -78,12 +80,17 @@ class ObjectPrompt:
         (top, left, bottom, right) edges.
     mask : MaskLogits or None
         An earlier or drawn mask of the object.
+    near : tuple of float or None
+        Rectangle (top, left, bottom, right) of about the object's size in which it lies. It
+        says nothing of the outline: a model that zooms looks there, once, and the others see
+        the object anyway.
     """
 
     points: npt.NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, 2), np.float32))
     labels: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     box: Box | None = None
     mask: MaskLogits | None = None
+    near: Box | None = None
 
 
 def read_prompts(
@@ -124,7 +131,9 @@ def read_prompts(
             f"There is one mask to correct and {len(frames)} boxes: give the box of the same "
             "object alone."
         )
-    return [ObjectPrompt(clicks, labels, box, mask) for box in frames or [None]]
+    if not frames:
+        return [ObjectPrompt(clicks, labels, None, mask)]
+    return [ObjectPrompt(clicks, labels, box, mask) for box in frames]
 
 
 def _read_points(
@@ -160,12 +169,11 @@ def _read_boxes(boxes: npt.ArrayLike | None) -> list[Box]:
     return [(float(t), float(le), float(b), float(r)) for t, le, b, r in frames]
 
 
-def _reach(marked: npt.NDArray[np.bool_]) -> tuple[int, int]:
-    """First and one past the last marked place, with a margin."""
-    places = np.flatnonzero(marked)
+def _reach(places: npt.NDArray[np.intp], extent: int) -> tuple[int, int]:
+    """First and one past the last of marked places along an axis, with a margin."""
     first, last = int(places[0]), int(places[-1]) + 1
     margin = max(_LEAST_MARGIN, round(_MARGIN_SHARE * (last - first)))
-    return max(0, first - margin), min(len(marked), last + margin)
+    return max(0, first - margin), min(extent, last + margin)
 
 
 def _block_means(mask: npt.NDArray[np.bool_], block: int) -> npt.NDArray[np.float64]:

@@ -28,12 +28,15 @@ class PlacedPrompt:
         (top, left, bottom, right).
     mask : MaskLogits or None
         To go on from.
+    near : tuple of float or None
+        (top, left, bottom, right) of about the object's size, where to look for it.
     """
 
     points: npt.NDArray[np.float32]
     labels: npt.NDArray[np.int64]
     box: Box | None = None
     mask: MaskLogits | None = field(default=None, repr=False)
+    near: Box | None = None
 
     @property
     def is_one_click(self) -> bool:
@@ -64,7 +67,8 @@ def place_prompt(prompt: ObjectPrompt, shape: tuple[int, int]) -> PlacedPrompt:
         _check_mask_alone(prompt.mask)
     points = _placed_points(np.asarray(prompt.points, float).reshape(-1, 2), shape)
     box = None if prompt.box is None else _placed_box(prompt.box, shape)
-    return PlacedPrompt(points, np.asarray(prompt.labels, np.int64), box, prompt.mask)
+    near = None if prompt.near is None else _placed_box(prompt.near, shape)
+    return PlacedPrompt(points, np.asarray(prompt.labels, np.int64), box, prompt.mask, near)
 
 
 def _check_mask_alone(mask: MaskLogits | None) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from napari_vlseg.events import Work
 from napari_vlseg.models.sam_cache import EncodedPlane
 from napari_vlseg.models.sam_choice import (
+    COVERAGE,
     CREDIBLE,
     Candidate,
     best_first,
@@ -16,6 +17,7 @@ from napari_vlseg.models.sam_choice import (
     later_window,
 )
 from napari_vlseg.models.sam_masks import moved
+from napari_vlseg.models.sam_network import SamNetwork
 from napari_vlseg.models.sam_prompts import PlacedPrompt
 from napari_vlseg.models.sam_runner import Question, SamRunner
 from napari_vlseg.models.sam_windows import Window
@@ -89,6 +91,8 @@ def search(
 def _tiers(runner: SamRunner, content: EncodedPlane, prompt: PlacedPrompt) -> list[list[Question]]:
     """What to ask about an object, in order of trial."""
     lattice, network = content.lattice, runner.network
+    if prompt.near is not None:
+        return [[_question_near(prompt, lattice.for_object(prompt.near, COVERAGE), network)]]
     if prompt.mask is not None:
         window = later_window(lattice, prompt, prompt.mask)
         previous = moved(prompt.mask, window, network.mask_size)
@@ -100,6 +104,12 @@ def _tiers(runner: SamRunner, content: EncodedPlane, prompt: PlacedPrompt) -> li
         ]
         for windows in first_windows(lattice, prompt, network.input_size)
     ]
+
+
+def _question_near(prompt: PlacedPrompt, window: Window, network: SamNetwork) -> Question:
+    """The one look at a place that is known; many objects are asked about in this way."""
+    previous = None if prompt.mask is None else moved(prompt.mask, window, network.mask_size)
+    return Question(prompt, window, previous)
 
 
 def _views(windows: Sequence[Window], most: int) -> int:

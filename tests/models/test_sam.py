@@ -19,7 +19,7 @@ from napari_vlseg.models.base import PromptableSegmenter
 from napari_vlseg.models.sam import SamSegmenter
 from napari_vlseg.models.sam_network import ModelPrompt, SamNetwork
 from napari_vlseg.models.sam_weights import load_sam
-from napari_vlseg.object_prompts import MaskLogits
+from napari_vlseg.object_prompts import MaskLogits, ObjectPrompt
 from napari_vlseg.planes import ImageView, extract_plane
 from napari_vlseg.samples import load_sample
 from napari_vlseg.training.sam.clicks import deepest_pixel
@@ -170,6 +170,20 @@ def test_a_zooming_model_is_shown_small_objects_large(
     model = load_sam(zooming_folder, "tiny", device="cpu", precision="float32")
     embedding = model.encode(plane)
     small, large = model.predict(embedding, boxes=[(30, 30, 38, 38), (5, 5, 60, 60)])
+    assert 12 <= small.logits.window[2] <= 24
+    assert large.logits.window[2] >= 64
+
+
+def test_a_zooming_model_looks_near_a_place_that_is_known(
+    zooming_folder: Path, plane: np.ndarray
+) -> None:
+    model = load_sam(zooming_folder, "tiny", device="cpu", precision="float32")
+    click = np.array([[34, 34]], np.float32)
+    prompts = [
+        ObjectPrompt(click, np.ones(1, np.int64), near=near)
+        for near in [(30, 30, 38, 38), (5, 5, 60, 60)]
+    ]
+    small, large = (found[0] for found in model.predict_objects(model.encode(plane), prompts))
     assert 12 <= small.logits.window[2] <= 24
     assert large.logits.window[2] >= 64
 
