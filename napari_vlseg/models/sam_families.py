@@ -44,21 +44,21 @@ class Family:
 
 
 def _encode_sam(model: Any, pixels: torch.Tensor) -> Maps:
-    return (model.vision_encoder(pixels).last_hidden_state.float(),)
+    return (model.vision_encoder(pixels).last_hidden_state,)
 
 
 def _encode_hq(model: Any, pixels: torch.Tensor) -> Maps:
     """The embedding, and the first global attention's features (rows, cols, channels)."""
     found = model.vision_encoder(pixels)
-    return found.last_hidden_state.float(), found.intermediate_embeddings[0].float()
+    return found.last_hidden_state, found.intermediate_embeddings[0]
 
 
 def _encode_pyramid(model: Any, pixels: torch.Tensor) -> Maps:
     """The embedding, and two finer levels as the decoder adds them to its masks."""
-    fine, middle, coarse = (m.float() for m in model.vision_encoder(pixels).fpn_hidden_states)
+    fine, middle, coarse = model.vision_encoder(pixels).fpn_hidden_states
     decoder = model.mask_decoder
-    coarse = coarse + model.no_memory_embedding.reshape(1, -1, 1, 1)
-    return coarse, decoder.conv_s0(fine), decoder.conv_s1(middle)
+    nothing_before = model.no_memory_embedding.reshape(1, -1, 1, 1).to(coarse.dtype)
+    return coarse + nothing_before, decoder.conv_s0(fine), decoder.conv_s1(middle)
 
 
 def _sam_inputs(maps: Maps) -> dict[str, Any]:

@@ -11,12 +11,12 @@ import torch
 
 from napari_vlseg.models.preprocessing import Preprocessing, resize_plane
 from napari_vlseg.models.sam_contrast import stretch_tile
-from napari_vlseg.models.sam_decoding import decode_prompts, decode_with
+from napari_vlseg.models.sam_decoding import decode_prompts, decode_with, lay_out_by_place
 from napari_vlseg.models.sam_families import SAM, Family
 from napari_vlseg.models.sam_windows import Window
 
 Features = tuple[torch.Tensor, ...]
-"""What an image encoder makes of one window: maps (channels, rows, cols), fit to be cached."""
+"""What an image encoder makes of one window: maps in its own precision, fit to be cached."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,7 +89,7 @@ class PromptNetwork(Protocol):
     stretch: bool
 
     def move(self, device: torch.device, dtype: torch.dtype) -> None:
-        """Bring the weights to a device, the image encoder in the given precision."""
+        """Bring the weights to a device, in the given precision where that costs nothing."""
         ...
 
     def encode(self, plane: np.ndarray, windows: Sequence[Window]) -> list[Features]:
@@ -103,7 +103,7 @@ class PromptNetwork(Protocol):
         Returns
         -------
         list of Features
-            For each window, float32.
+            For each window.
         """
         ...
 
@@ -147,7 +147,9 @@ class SamNetwork:
     ----------
     device : torch.device
     dtype : torch.dtype
-        Precision that the image encoder computes in.
+        Precision that the image encoder computes in, and the mask decoder of a model that sees
+        whole planes. One that zooms decodes in float32: it is small, and its windows are
+        compared by scores that differ little.
     """
 
     def __init__(
@@ -167,12 +169,15 @@ class SamNetwork:
         self.dtype = torch.float32
         self._family = family
         self._positions = model.get_image_wide_positional_embeddings()
+        lay_out_by_place(model)
 
     def move(self, device: torch.device, dtype: torch.dtype) -> None:
         """See `PromptNetwork.move`."""
         self.model.to(device)
         self.model.vision_encoder.to(dtype)
-        self._positions = self._positions.to(device)
+        in_decoder = torch.float32 if self.display.zoom else dtype
+        self.model.mask_decoder.to(in_decoder)
+        self._positions = self._positions.to(device, in_decoder)
         self.device, self.dtype = device, dtype
 
     @torch.inference_mode()
@@ -189,13 +194,13 @@ class SamNetwork:
         """See `PromptNetwork.decode`."""
         asked = prompt_tensors(prompts, self.device)
         if self.display.draw_prompts:
-            embeddings = stacked(features, self.device)[0]
+            embeddings = stacked(features, self._positions)[0]
             answer = decode_prompts(self.model, embeddings, **asked, three=three, draw=True)
         else:
             if self._family.blank_point and asked["points"] is None and asked["boxes"] is None:
                 asked |= _blank_points(len(prompts), self.device)
             together = is_one_window(features) and asked["previous"] is None
-            maps = stacked(features[:1] if together else features, self.device)
+            maps = stacked(features[:1] if together else features, self._positions)
             images = self._family.decoder_inputs(maps)
             answer = decode_with(self.model, images, self._positions, **asked, three=three)
         logits, scores = answer
@@ -240,12 +245,12 @@ def is_one_window(features: Sequence[Features]) -> bool:
     return all(maps is features[0] for maps in features)
 
 
-def stacked(features: Sequence[Features], device: torch.device) -> Features:
-    """Maps of several windows as batches; of one window, without a copy for each prompt."""
+def stacked(features: Sequence[Features], like: torch.Tensor) -> Features:
+    """Maps of several windows as batches, on the device and in the precision of a tensor."""
     if is_one_window(features):
-        one = [maps.to(device)[None] for maps in features[0]]
+        one = [maps.to(like)[None] for maps in features[0]]
         return tuple(maps.expand(len(features), *maps.shape[1:]) for maps in one)
-    return tuple(torch.stack(level).to(device) for level in zip(*features, strict=True))
+    return tuple(torch.stack(level).to(like) for level in zip(*features, strict=True))
 
 
 def _blank_points(count: int, device: torch.device) -> dict[str, torch.Tensor | None]:

@@ -28,6 +28,10 @@ from napari_vlseg.object_prompts import MaskLogits
 _QUESTIONS_AT_ONCE = 256
 """So many have their windows in memory together."""
 
+# Places of embeddings that the mask decoder takes at once. On a CPU more than two of SAM's
+# own 64 × 64 leave the processor's cache, and each takes longer.
+_PLACES = {"cpu": 2 * 64**2, "mps": 16 * 64**2, "cuda": 64 * 64**2}
+
 
 @dataclass(frozen=True, eq=False)
 class Question:
@@ -150,7 +154,7 @@ class SamRunner:
         done = 0
         while done < len(prompts):
             yield from self._take_pending()
-            step = self.budget.pairs_per_pass(self.network.input_size)
+            step = self._prompts_per_pass()
             some = slice(done, done + step)
             decode = partial(self.network.decode, features[some], prompts[some], three=three)
             found = unless_short_of_memory(decode)
@@ -161,6 +165,10 @@ class SamRunner:
             done += len(found[0])
             yield Progress("decoding", done, len(prompts))
         return np.concatenate([p[0] for p in parts]), np.concatenate([p[1] for p in parts])
+
+    def _prompts_per_pass(self) -> int:
+        fitting = max(1, _PLACES[self.budget.device.type] // (self.network.mask_size // 4) ** 2)
+        return min(fitting, self.budget.max_pairs or fitting)
 
     def _less(self, n_windows: int) -> tuple[MemoryBudget, str]:
         """Fewer windows at a time, else the CPU: a window has one size only."""

@@ -52,14 +52,15 @@ class SegmentAnythingNetwork:
         """See `PromptNetwork.move`."""
         self.model.to(device)
         self.model.image_encoder.to(dtype)
-        self._positions = self._positions.to(device)
+        self.model.mask_decoder.to(dtype)
+        self._positions = self._positions.to(device, dtype)
         self._device, self._dtype = device, dtype
 
     @torch.inference_mode()
     def encode(self, plane: np.ndarray, windows: Sequence[Window]) -> list[Features]:
         """See `PromptNetwork.encode`."""
         pixels = torch.cat([window_pixels(self, plane, window) for window in windows])
-        found = self.model.image_encoder(pixels.to(self._device, self._dtype)).float()
+        found = self.model.image_encoder(pixels.to(self._device, self._dtype))
         return [(embedding,) for embedding in found]
 
     @torch.inference_mode()
@@ -75,10 +76,10 @@ class SegmentAnythingNetwork:
             masks=None if previous is None else previous[:, None],
         )
         logits, scores = self.model.mask_decoder(
-            image_embeddings=features[0][0][None].to(self._device),
+            image_embeddings=features[0][0][None].to(self._positions),
             image_pe=self._positions,
-            sparse_prompt_embeddings=sparse,
-            dense_prompt_embeddings=dense,
+            sparse_prompt_embeddings=sparse.to(self._dtype),
+            dense_prompt_embeddings=dense.to(self._dtype),
             multimask_output=three,
         )
         return logits.float().cpu().numpy(), scores.float().cpu().numpy()
