@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import re
 import socket
 from io import BytesIO
 from pathlib import Path
@@ -13,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from napari_vlseg.models.spec import bundled_folder
+from napari_vlseg.models.spec import BUILT_IN, bundled_folder, suggested_click_model
 
 ROOT = Path(__file__).parents[1]
 HOOKS = ROOT / "docs" / "hooks"
@@ -165,8 +166,36 @@ def test_a_number_that_does_not_exist_stops_the_build(hooks, call, named):
 
 
 def test_every_number_of_the_pages_exists(hooks):
-    for page in sorted((ROOT / "docs").glob("*.md")):
+    for page in sorted((ROOT / "docs").rglob("*.md")):
         assert "{{" not in hooks("facts").fill(page.read_text("utf-8")), page.name
+
+
+def test_models_are_listed_with_licence_and_size(hooks):
+    rows = hooks("facts").models("clicks").splitlines()[2:]
+    names = [spec.name for spec in BUILT_IN if spec.task == "clicks"]
+    assert [row.split("`")[1] for row in rows] == names
+    assert "| BSD-3-Clause | 7.1 MB | bundled |" in rows[0]
+    assert all("| Apache-2.0 |" in row and row.endswith("first used |") for row in rows[1:])
+    with pytest.raises(LookupError, match="pictures"):
+        hooks("facts").models("pictures")
+
+
+@pytest.mark.parametrize("device", ["cpu", "mps", "cuda"])
+def test_the_page_of_models_names_what_is_suggested(device, monkeypatch):
+    torch = pytest.importorskip("torch")
+    monkeypatch.setattr("napari_vlseg.models.devices.choose_device", torch.device)
+    page = (ROOT / "docs" / "choosing-a-model.md").read_text("utf-8")
+    said = page.split("the click model follows the device", 1)[1].split("\n\n", 1)[0]
+    assert f"`{suggested_click_model(device)}`" in said
+
+
+def test_every_picture_is_drawn_once_and_shown(hooks, monkeypatch):
+    figures = hooks("figures")
+    pages = "".join(page.read_text("utf-8") for page in (ROOT / "docs" / "prompts").glob("*.md"))
+    assert set(re.findall(r"<!-- picture (\S+) -->", pages)) == set(figures.FIGURES)
+    assert figures.figure("text").endswith("](pictures/text.webp)")
+    with pytest.raises(LookupError, match="nothing-like-it"):
+        figures.figure("nothing-like-it")
 
 
 def test_the_page_of_keys_has_what_the_window_has(hooks):
@@ -184,6 +213,31 @@ def test_keys_are_shown_one_by_one(hooks):
     assert "| <kbd>Ctrl</kbd>+<kbd>Enter</kbd> | Segment the plane in view |" in shown
     with pytest.raises(LookupError, match="sideways"):
         hooks("shortcuts").table("sideways")
+
+
+def test_clicks_are_answered_as_in_the_window(hooks):
+    panels = hooks("figures").FIGURES["points"].panels()
+    *candidates, corrected = panels
+    assert len(candidates) == 3
+    assert all(panel.labels[117, 172] for panel in candidates)
+    assert not corrected.labels[108, 209]
+
+
+def test_panels_stand_side_by_side_and_marks_lie_on_their_pixels(hooks):
+    drawing = hooks("drawing")
+    plane, labels = np.zeros((40, 60, 3), np.float32), np.zeros((40, 60), int)
+    labels[10:20, 30:40] = 7
+    asked = drawing.Panel(plane, draw=lambda pen: pen.dot(15, 35, "#ffffff"))
+    found = drawing.Panel(plane, labels, window=(0, 20, 40, 60))
+    with Image.open(BytesIO(drawing.side_by_side([asked, found], 120))) as picture:
+        rgb = np.asarray(picture.convert("RGB")).astype(int)
+    assert rgb.shape == (120, 120 + 8 + 120, 3)
+    rows, cols = np.nonzero(rgb[:80, :120].min(axis=-1) > 200)  # below it is nothing
+    assert abs(rows.mean() - 31) < 1.5  # (row + 0.5) · 2
+    assert abs(cols.mean() - 71) < 1.5
+    rows, cols = np.nonzero(np.ptp(rgb[:, 128:], axis=-1) > 30)
+    assert (rows.min(), cols.min()) == pytest.approx((30, 30), abs=3)
+    assert (rows.max(), cols.max()) == pytest.approx((59, 59), abs=3)
 
 
 class Patches:
@@ -208,7 +262,7 @@ class Patches:
 
 def test_clicks_and_boxes_become_labels(hooks, monkeypatch):
     asking = hooks("asking")
-    monkeypatch.setattr(asking, "_sam_mini", Patches)
+    monkeypatch.setattr(asking, "sam_mini", Patches)
     image = np.zeros((40, 60), np.uint8)
     clicked = asking.ByClicks([(10, 30), (10, 20), (30, 35)]).find(image)
     assert np.bincount(clicked.ravel()).tolist() == [2400 - 243, 81, 81, 81]

@@ -58,7 +58,7 @@ class ByWords:
         return napari_vlseg.segment(
             image,
             self.phrase,
-            model=_vlseg_mini(),
+            model=vlseg_mini(),
             working_scale=self.scale,
             postprocess=self.settings,
         ).labels
@@ -86,7 +86,7 @@ class ByExample:
         return napari_vlseg.segment(
             image,
             references=references,
-            model=_vlseg_mini(),
+            model=vlseg_mini(),
             working_scale=self.scale,
             postprocess=self.settings,
         ).labels
@@ -113,8 +113,8 @@ class ByClicks:
 
     def find(self, image: np.ndarray) -> np.ndarray:
         """Labels (H, W) of an image: of the proposals of each click, the best."""
-        sam, encoded = _sam_mini(), _encoded(image)
-        return _as_labels([sam.predict(encoded, points=[place])[0] for place in self.places])
+        sam, plane = sam_mini(), encoded(image)
+        return as_labels([sam.predict(plane, points=[place])[0] for place in self.places])
 
     def describe(self) -> str:
         """How many clicks."""
@@ -136,7 +136,7 @@ class ByBoxes:
     def find(self, image: np.ndarray) -> np.ndarray:
         """Labels (H, W) of an image."""
         edges = np.array(self.boxes) - 0.5  # the centre of the first pixel is (0, 0)
-        return _as_labels(_sam_mini().predict(_encoded(image), boxes=edges, multimask=False))
+        return as_labels(sam_mini().predict(encoded(image), boxes=edges, multimask=False))
 
     def describe(self) -> str:
         """How many boxes."""
@@ -148,7 +148,7 @@ class ByBoxes:
             pen.box(box)
 
 
-def _as_labels(proposals: Sequence[MaskProposal]) -> np.ndarray:
+def as_labels(proposals: Sequence[MaskProposal]) -> np.ndarray:
     """Labels in the order of the proposals; where two overlap, the higher score wins."""
     labels = np.zeros(proposals[0].mask.shape, np.int32)
     for label, proposal in sorted(enumerate(proposals, 1), key=lambda pair: pair[1].score):
@@ -156,12 +156,14 @@ def _as_labels(proposals: Sequence[MaskProposal]) -> np.ndarray:
     return labels
 
 
-def _encoded(image: np.ndarray) -> PromptableEmbedding:
-    return _sam_mini().encode(extract_plane(image, (), default_view(image)))
+def encoded(image: np.ndarray) -> PromptableEmbedding:
+    """An image prepared for clicks."""
+    return sam_mini().encode(extract_plane(image, (), default_view(image)))
 
 
 @lru_cache(maxsize=1)
-def _sam_mini() -> PromptableSegmenter:
+def sam_mini() -> PromptableSegmenter:
+    """The bundled model for clicks and boxes, loaded once."""
     return napari_vlseg.load_model("sam-mini", device="cpu")
 
 
@@ -174,5 +176,6 @@ def _with(scale: float | None, settings: PostProcess) -> str:
 
 
 @lru_cache(maxsize=1)
-def _vlseg_mini() -> DenseSegmenter:
+def vlseg_mini() -> DenseSegmenter:
+    """The bundled model for words and references, loaded once."""
     return napari_vlseg.load_model("vlseg-mini", device="cpu")

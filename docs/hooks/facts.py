@@ -15,7 +15,7 @@ from functools import lru_cache
 from typing import Any
 
 from napari_vlseg.models import registry
-from napari_vlseg.models.spec import bundled_folder
+from napari_vlseg.models.spec import BUILT_IN, bundled_folder
 
 _CALL = re.compile(r"\{\{ (\w+) ([\w-]+): ([^|}]+?)(?: \| ([^}]+))? \}\}")
 _HEADINGS = {
@@ -38,6 +38,25 @@ def fill(markdown: str) -> str:
     there = bundled()
     shown = _PART.sub(lambda part: part[2] if part[1] in there else "", markdown)
     return _CALL.sub(lambda call: _answer(*call.groups()), shown)
+
+
+def models(task: str) -> str:
+    """The package's own models for a task, "text" or "clicks", as a Markdown table.
+
+    Raises
+    ------
+    LookupError
+        If there is none.
+    """
+    rows = [spec for spec in BUILT_IN if spec.task == task]
+    if not rows:
+        raise LookupError(f"There are no models for “{task}”: choose text or clicks.")
+    lines = ["| model | what it is | licence | size | |", "|---|---|---|---|---|"]
+    for spec in rows:
+        comes = "bundled" if spec.source == "bundled" else "downloaded when first used"
+        size = f"{spec.size_mb:.1f}" if spec.size_mb < 10 else f"{spec.size_mb:.0f}"
+        lines.append(f"| `{spec.name}` | {spec.title} | {spec.licence} | {size} MB | {comes} |")
+    return "\n".join(lines)
 
 
 def bundled() -> set[str]:

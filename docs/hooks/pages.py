@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 
 import facts
+import figures
 import gallery
 import shortcuts
 from mkdocs.config.defaults import MkDocsConfig
@@ -15,6 +16,8 @@ from mkdocs.structure.pages import Page
 _MAKERS: dict[str, Callable[[str], str]] = {
     "gallery": lambda _: gallery.as_markdown(gallery.exhibits()),
     "keys": shortcuts.table,
+    "models": facts.models,
+    "picture": figures.figure,
 }
 """What ``<!-- NAME what -->`` in a page becomes; the name alone asks for all there is."""
 _MARK = re.compile(rf"<!-- ({'|'.join(_MAKERS)})(?: ([\w-]+))? -->")
@@ -22,8 +25,9 @@ _MARK = re.compile(rf"<!-- ({'|'.join(_MAKERS)})(?: ([\w-]+))? -->")
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add the pictures, which exist in memory alone."""
-    for one in gallery.exhibits():
-        files.append(File.generated(config, one.path, content=one.picture))
+    drawn = {one.path: one.picture for one in gallery.exhibits()} | figures.pictures()
+    for path, picture in drawn.items():
+        files.append(File.generated(config, path, content=picture))
     return files
 
 

@@ -59,5 +59,5 @@ def _texts(row: ast.expr) -> list[str]:
 
 
 def _key(key: str) -> str:
-    *modifiers, last = key.replace("Return", "Enter").split("+")
-    return "+".join(f"<kbd>{part}</kbd>" for part in (*modifiers, last))
+    parts = key.replace("Return", "Enter").split("+")
+    return "+".join(f"<kbd>{part}</kbd>" for part in parts)
