@@ -76,11 +76,14 @@ class EncodedPlane:
         Raises
         ------
         ValueError
-            If tensors and windows are not as many.
+            If tensors and windows are not as many, or a window is none of this plane.
         """
         levels = [tensors[f"{_LEVEL}{number}"] for number in range(len(tensors))]
-        for window, *features in zip(windows, *levels, strict=True):
-            self.keep({Window(*map(int, window)): tuple(features)})
+        for numbers, *features in zip(windows, *levels, strict=True):
+            window = Window(*map(int, numbers))
+            if not self.lattice.shows(window):
+                raise ValueError(f"there is no window {numbers}")
+            self.keep({window: tuple(features)})
 
 
 def _n_bytes(features: Features) -> int:

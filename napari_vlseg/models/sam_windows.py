@@ -87,6 +87,14 @@ class WindowLattice:
         side = max(self.shape)
         return Window(0, 0, *self.shape) if self.stretch else Window(0, 0, side, side)
 
+    def shows(self, window: Window) -> bool:
+        """Whether a window may be one of this plane."""
+        if not self.zoom:
+            return window == self.whole
+        starts_inside = 0 <= window.top < self.shape[0] and 0 <= window.left < self.shape[1]
+        is_square = 0 < window.height == window.width <= max(self.shape)
+        return starts_inside and is_square and 0 <= window.mirror < 4
+
     def sides(self) -> tuple[int, ...]:
         """Sides of windows, ascending; the last one shows the whole plane."""
         if not self.zoom:

@@ -170,6 +170,11 @@ def test_a_packed_embedding_with_other_windows_is_refused(
         model.unpack(PackedEmbedding(packed.key, packed.tensors, damage), plane_of())
 
 
+def test_a_packed_embedding_of_another_plane_is_refused(model: SamSegmenter) -> None:
+    with pytest.raises(ModelError, match=r"no window.*encode the image again"):
+        model.unpack(model.pack(model.encode(plane_of(TALL))), plane_of(WIDE))
+
+
 def test_a_mask_that_is_given_back_counts(model: SamSegmenter) -> None:
     embedding = model.encode(plane_of())
     drawn = MaskLogits.of_mask(picture(WIDE)[..., 0] > 150)
