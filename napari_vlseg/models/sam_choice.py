@@ -6,6 +6,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from napari_vlseg.models.sam_masks import deepest_place, is_cut, positive_box
 from napari_vlseg.models.sam_prompts import PlacedPrompt
 from napari_vlseg.models.sam_windows import Box, Window, WindowLattice
@@ -17,13 +19,17 @@ COVERAGE = 0.65
 CREDIBLE = 0.5
 """Credibility from which coarser windows are not asked."""
 
-# Chosen on training images, as the three numbers above and below them.
-_FINE_SIDE = 1.5
-_CUT_PENALTY = 0.3
-_SMALLNESS_PENALTY = 0.03
-_OFF_CENTRE_PENALTY = 0.35
-_NOTHING = -10.0
+# Windows for clicks of unknown size; sides are shares of the model's input.
+_FINEST_SIDE, _COARSEST_SIDE = 0.25, 1.0
 _CUT_COVERAGE = 0.35
+
+# A linear rule of how well a candidate fits what was meant, fitted on training images.
+_BASE = -0.15
+_SCORE, _CUT, _OFF_CENTRE, _SMALL, _STABLE, _SURE = 0.57, -0.14, -0.79, -0.11, 0.6, 0.16
+
+_STABLE_LOGIT = 1.0
+_SURE_LOGIT = 6.0
+_NOTHING = -10.0
 _SAME_OBJECT = 0.8
 
 
@@ -42,23 +48,21 @@ class Candidate:
     score: float
 
 
-def first_windows(
+def windows_at_clicks(
     lattice: WindowLattice, prompt: PlacedPrompt, input_size: int
 ) -> list[list[Window]]:
-    """Windows for an object that nothing but its prompt is known of, in order of trial.
+    """Windows for an object of which nothing but clicks is known, in order of trial.
 
-    A box tells the size. Clicks do not: they are shown at every scale at which the model
-    sees detail, and at coarser ones if none of these shows a whole object.
+    Clicks don't tell the size: they are shown at every scale at which the model sees detail,
+    and at coarser ones if none of these shows a whole object.
     """
-    extent = prompt.extent()
-    if prompt.box is not None:
-        return [[lattice.for_object(extent, COVERAGE)]]
     holding = [
         window
-        for window in (lattice.around(extent, side) for side in lattice.sides())
+        for window in (lattice.around(prompt.extent(), side) for side in lattice.sides())
         if all(window.holds((row, col, row, col)) for row, col in prompt.points)
+        and window.width >= _FINEST_SIDE * input_size
     ]
-    fine = [window for window in holding if window.side <= _FINE_SIDE * input_size]
+    fine = [window for window in holding if window.width <= _COARSEST_SIDE * input_size]
     coarse = [window for window in holding if window not in fine]
     return [windows for windows in (fine, coarse) if windows] or [[lattice.whole]]
 
@@ -72,25 +76,82 @@ def later_window(lattice: WindowLattice, prompt: PlacedPrompt, mask: MaskLogits)
     return lattice.for_object(extent, _CUT_COVERAGE if is_cut(mask, lattice.shape) else COVERAGE)
 
 
-def credibility(candidate: Candidate, lattice: WindowLattice, prompt: PlacedPrompt) -> float:
-    """How far to believe a candidate: its score, less what speaks against it.
+@dataclass(frozen=True)
+class Evidence:
+    """What a candidate shows of its own worth.
 
-    A mask that its window cuts off may be a part; one that is small in its window is drawn
-    coarsely, and a closer window may draw it better; and people click into the middle of
-    what they mean.
+    Attributes
+    ----------
+    score : float
+        Predicted IoU.
+    cut : float
+        1 where the window cuts the mask off, which may then be a part of an object; else 0.
+    off_centre : float
+        Distance of a single click from the deepest place of the mask, over its longer side:
+        people click into the middle of what they mean.
+    small : float
+        Logarithm of how much smaller the mask is than what its window draws best.
+    stable : float
+        IoU of the masks at a higher and a lower threshold (Kirillov et al. 2023).
+    sure : float
+        How clearly the mask holds the clicks to include and leaves out the others, -1 to 1.
     """
+
+    score: float
+    cut: float
+    off_centre: float
+    small: float
+    stable: float
+    sure: float
+
+    @classmethod
+    def of(
+        cls, candidate: Candidate, box: Box, lattice: WindowLattice, prompt: PlacedPrompt
+    ) -> Evidence:
+        """Evidence of a candidate whose positive logits lie in a box."""
+        logits, longer = candidate.logits, max(box[2] - box[0], box[3] - box[1])
+        off_centre = 0.0
+        if prompt.is_one_click:
+            row, col = deepest_place(logits)
+            away = math.hypot(row - prompt.points[0, 0], col - prompt.points[0, 1])
+            off_centre = min(1.0, away / longer)
+        likely, certain = (logits.values > bar for bar in (-_STABLE_LOGIT, _STABLE_LOGIT))
+        return cls(
+            score=candidate.score,
+            cut=float(is_cut(logits, lattice.shape)),
+            off_centre=off_centre,
+            small=max(0.0, math.log(COVERAGE * logits.window[2] / longer)),
+            stable=float(certain.sum() / max(1, likely.sum())),
+            sure=_sureness(logits, prompt),
+        )
+
+
+def credibility(candidate: Candidate, lattice: WindowLattice, prompt: PlacedPrompt) -> float:
+    """The IoU to expect with what was meant, by a linear rule of `Evidence`."""
     box = positive_box(candidate.logits)
     if box is None:
         return _NOTHING
-    share = max(box[2] - box[0], box[3] - box[1]) / candidate.logits.window[2]
-    penalty = _SMALLNESS_PENALTY * max(0.0, math.log(COVERAGE / share))
-    if is_cut(candidate.logits, lattice.shape):
-        penalty += _CUT_PENALTY
-    if prompt.is_one_click:
-        row, col = deepest_place(candidate.logits)
-        away = math.hypot(row - prompt.points[0, 0], col - prompt.points[0, 1])
-        penalty += _OFF_CENTRE_PENALTY * away / max(box[2] - box[0], box[3] - box[1])
-    return candidate.score - penalty
+    found = Evidence.of(candidate, box, lattice, prompt)
+    return (
+        _BASE
+        + _SCORE * found.score
+        + _CUT * found.cut
+        + _OFF_CENTRE * found.off_centre
+        + _SMALL * found.small
+        + _STABLE * found.stable
+        + _SURE * found.sure
+    )
+
+
+def _sureness(logits: MaskLogits, prompt: PlacedPrompt) -> float:
+    if not len(prompt.points):
+        return 0.0
+    size = np.array(logits.values.shape)
+    top, left, height, width = logits.window
+    places = (prompt.points - np.array([top, left])) / np.array([height, width]) * size
+    rows, cols = np.clip(places.astype(int), 0, size - 1).T
+    signs = np.where(prompt.labels == 1, 1.0, -1.0)
+    return float(np.mean(signs * np.tanh(logits.values[rows, cols] / _SURE_LOGIT)))
 
 
 def best_first(

@@ -13,51 +13,13 @@ from napari_vlseg.models.sam_choice import (
     best_first,
     credibility,
     different_first,
-    first_windows,
     later_window,
+    windows_at_clicks,
 )
 from napari_vlseg.models.sam_masks import moved
-from napari_vlseg.models.sam_network import SamNetwork
 from napari_vlseg.models.sam_prompts import PlacedPrompt
 from napari_vlseg.models.sam_runner import Question, SamRunner
-from napari_vlseg.models.sam_windows import Window
-
-
-class _Search:
-    """One object, what has been asked about it and what came back."""
-
-    def __init__(
-        self, prompt: PlacedPrompt, tiers: Sequence[Sequence[Question]], content: EncodedPlane
-    ) -> None:
-        self.prompt = prompt
-        self.tiers = tiers
-        self._lattice = content.lattice
-        self._found: list[Candidate] = []
-
-    def goes_on(self, level: int) -> bool:
-        """Whether the questions of a level have to be asked."""
-        if level >= len(self.tiers):
-            return False
-        return level == 0 or credibility(self.best, self._lattice, self.prompt) < CREDIBLE
-
-    def add(self, candidates: Sequence[Candidate]) -> None:
-        """Keep answers, the most credible first."""
-        self._found = best_first([*self._found, *candidates], self._lattice, self.prompt)
-
-    @property
-    def best(self) -> Candidate:
-        """The most credible answer so far."""
-        return self._found[0]
-
-    def question_of_best(self) -> Question:
-        """The one whose answer is believed."""
-        place = self.best.logits.window
-        return next(q for tier in self.tiers for q in tier if q.window.place == place)
-
-    def with_alternatives(self, others: Sequence[Candidate]) -> list[Candidate]:
-        """The best and two others of the same window."""
-        following = best_first(others, self._lattice, self.prompt)
-        return different_first([self.best, *following], 3)
+from napari_vlseg.object_prompts import MaskLogits
 
 
 def search(
@@ -74,44 +36,90 @@ def search(
     three : bool
         Three candidates for each object instead of one.
     """
-    searches = [_Search(prompt, _tiers(runner, content, prompt), content) for prompt in prompts]
+    clicked = [n for n, prompt in enumerate(prompts) if not _tells_size(prompt)]
+    sized = [n for n, prompt in enumerate(prompts) if _tells_size(prompt)]
+    at_clicks = yield from _at_clicks(runner, content, [prompts[n] for n in clicked])
+    in_window = yield from _in_window(runner, content, [prompts[n] for n in sized], three=three)
+    found = dict(zip([*clicked, *sized], [*at_clicks, *in_window], strict=True))
+    return [different_first(found[n], 3 if three else 1) for n in range(len(prompts))]
+
+
+def _tells_size(prompt: PlacedPrompt) -> bool:
+    return prompt.box is not None or prompt.mask is not None or prompt.near is not None
+
+
+class _Search:
+    """One clicked object of unknown size, and what came back so far."""
+
+    def __init__(self, runner: SamRunner, content: EncodedPlane, prompt: PlacedPrompt) -> None:
+        self.prompt = prompt
+        self.lattice = content.lattice
+        self.found: list[Candidate] = []
+        tiers = windows_at_clicks(self.lattice, prompt, runner.network.input_size)
+        self.tiers = [[Question(prompt, window) for window in windows] for windows in tiers]
+
+    def goes_on(self, level: int) -> bool:
+        """Whether the questions of a level have to be asked."""
+        if level >= len(self.tiers):
+            return False
+        return level == 0 or credibility(self.found[0], self.lattice, self.prompt) < CREDIBLE
+
+    def add(self, candidates: Sequence[Candidate]) -> None:
+        """Keep answers, the most credible first."""
+        self.found = best_first([*self.found, *candidates], self.lattice, self.prompt)
+
+
+def _at_clicks(
+    runner: SamRunner, content: EncodedPlane, prompts: Sequence[PlacedPrompt]
+) -> Work[list[list[Candidate]]]:
+    """The most credible answer of any scale, drawn once more at its size; then the others."""
+    searches = [_Search(runner, content, prompt) for prompt in prompts]
     for level in range(max((len(one.tiers) for one in searches), default=0)):
         asking = [one for one in searches if one.goes_on(level)]
         questions = [question for one in asking for question in one.tiers[level]]
-        answers = iter((yield from runner.answer(content, questions, three=False)))
+        answers = iter((yield from runner.answer(content, questions, three=True)))
         for one in asking:
             one.add([found for _ in one.tiers[level] for found in next(answers)])
+    again = [_correction(runner, content, one.prompt, one.found[0].logits) for one in searches]
+    redrawn = yield from runner.answer(content, again, three=False)
+    return [[*new, *one.found[1:]] for new, one in zip(redrawn, searches, strict=True)]
+
+
+def _in_window(
+    runner: SamRunner, content: EncodedPlane, prompts: Sequence[PlacedPrompt], *, three: bool
+) -> Work[list[list[Candidate]]]:
+    """Answers for objects of known size, from one window each."""
+    questions = [_of_known_size(runner, content, prompt) for prompt in prompts]
+    found = yield from runner.answer(content, questions, three=False)
     if not three:
-        return [[one.best] for one in searches]
-    again = [one.question_of_best() for one in searches]
-    others = yield from runner.answer(content, again, three=True)
-    return [one.with_alternatives(found) for one, found in zip(searches, others, strict=True)]
-
-
-def _tiers(runner: SamRunner, content: EncodedPlane, prompt: PlacedPrompt) -> list[list[Question]]:
-    """What to ask about an object, in order of trial."""
-    lattice, network = content.lattice, runner.network
-    if prompt.near is not None:
-        return [[_question_near(prompt, lattice.for_object(prompt.near, COVERAGE), network)]]
-    if prompt.mask is not None:
-        window = later_window(lattice, prompt, prompt.mask)
-        previous = moved(prompt.mask, window, network.mask_size)
-        return [[Question(prompt, window, previous, network.display.views)]]
+        return found
+    others = yield from runner.answer(content, questions, three=True)
     return [
-        [
-            Question(prompt, window, None, _views(windows, network.display.views))
-            for window in windows
-        ]
-        for windows in first_windows(lattice, prompt, network.input_size)
+        [*best, *best_first(more, content.lattice, prompt)]
+        for best, more, prompt in zip(found, others, prompts, strict=True)
     ]
 
 
-def _question_near(prompt: PlacedPrompt, window: Window, network: SamNetwork) -> Question:
-    """The one look at a place that is known; many objects are asked about in this way."""
-    previous = None if prompt.mask is None else moved(prompt.mask, window, network.mask_size)
-    return Question(prompt, window, previous)
+def _of_known_size(runner: SamRunner, content: EncodedPlane, prompt: PlacedPrompt) -> Question:
+    """What to ask; mirrored views are averaged, except at places that are looked at in bulk."""
+    lattice, network = content.lattice, runner.network
+    if prompt.near is not None:
+        window = lattice.for_object(prompt.near, COVERAGE)
+        previous = None if prompt.mask is None else moved(prompt.mask, window, network.mask_size)
+        return Question(prompt, window, previous)
+    views = network.display.views
+    if prompt.mask is not None:
+        return _correction(runner, content, prompt, prompt.mask, views)
+    return Question(prompt, lattice.for_object(prompt.extent(), COVERAGE), None, views)
 
 
-def _views(windows: Sequence[Window], most: int) -> int:
-    """Mirrored views to average: of many windows one each, since another may be chosen."""
-    return most if len(windows) == 1 else 1
+def _correction(
+    runner: SamRunner,
+    content: EncodedPlane,
+    prompt: PlacedPrompt,
+    mask: MaskLogits,
+    views: int = 1,
+) -> Question:
+    """The same prompt with a mask to go on from, in the window that suits the mask."""
+    window = later_window(content.lattice, prompt, mask)
+    return Question(prompt, window, moved(mask, window, runner.network.mask_size), views)
