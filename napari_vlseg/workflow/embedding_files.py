@@ -8,28 +8,25 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load as tensors_of
-from safetensors.torch import save as bytes_of
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 
 from napari_vlseg.errors import CacheError
-from napari_vlseg.files import atomic_write_bytes
+from napari_vlseg.files import atomic_path
 from napari_vlseg.models.base import PackedEmbedding
 
 FORMAT = "1"
 """Raise it whenever a file of the older form, or what a model packs, must not be used."""
 
 SUFFIX = ".embedding.safetensors"
-
-_LENGTH_BYTES = 8
-_LONGEST_HEADER = 10_000_000
-_HEADER = "__metadata__"
 
 
 @dataclass(frozen=True)
@@ -77,9 +74,15 @@ def write_embedding(path: Path, packed: PackedEmbedding, facts: EmbeddingFacts) 
         "meta": json.dumps(packed.meta),
         "dtypes": json.dumps({name: str(t.dtype) for name, t in packed.tensors.items()}),
     }
-    data = bytes_of(tensors, {**header, "checksum": _checksum(tensors, header)})
-    atomic_write_bytes(path, data, error=CacheError)
-    return len(data)
+    header["checksum"] = _checksum(tensors, header)
+    with atomic_path(path, error=CacheError) as temporary:
+        # Other than making its bytes and writing them, this lets other threads go on.
+        try:
+            save_file(tensors, temporary, header)
+        except SafetensorError as error:
+            code = re.search(r"os error (\d+)", str(error))
+            raise OSError(int(code[1]) if code else 0, str(error)) from error
+        return temporary.stat().st_size
 
 
 def read_embedding(path: Path, key: str) -> PackedEmbedding:
@@ -98,15 +101,14 @@ def read_embedding(path: Path, key: str) -> PackedEmbedding:
     OSError
         If it is not there, or the system refuses.
     """
-    data = path.read_bytes()
-    header = _parse(data[_LENGTH_BYTES:][: _header_length(data)])
-    checksum = header.pop("checksum", None)
-    if (header.get("format"), header.get("key")) != (FORMAT, key):
-        raise _unusable("it is of another form or image")
-    try:
-        tensors = tensors_of(data)
-    except (SafetensorError, ValueError) as error:
-        raise _unusable(str(error)) from error
+    with _opened(path) as file:
+        header = _header(file)
+        checksum = header.pop("checksum", None)
+        if (header.get("format"), header.get("key")) != (FORMAT, key):
+            raise _unusable("it is of another form or image")
+        names = file.keys()
+        # Copies: what stays mapped to a file fails when the drive is gone.
+        tensors = {name: file.get_tensor(name).clone() for name in names}
     if checksum != _checksum(tensors, header):
         raise _unusable("its checksum differs")
     dtypes = json.loads(header["dtypes"])
@@ -124,8 +126,8 @@ def read_facts(path: Path) -> EmbeddingFacts:
     OSError
         If it is not there, or the system refuses.
     """
-    with path.open("rb") as stream:
-        header = _parse(stream.read(_header_length(stream.read(_LENGTH_BYTES))))
+    with _opened(path) as file:
+        header = _header(file)
     try:
         height, width = json.loads(header["shape"])
         return EmbeddingFacts(header["model"], (height, width))
@@ -151,21 +153,17 @@ def _checksum(tensors: Mapping[str, torch.Tensor], header: Mapping[str, str]) ->
     return digest.hexdigest()
 
 
-def _header_length(data: bytes) -> int:
-    length = int.from_bytes(data[:_LENGTH_BYTES], "little")
-    if not 0 < length <= _LONGEST_HEADER:
-        raise _unusable("its header is damaged")
-    return length
-
-
-def _parse(header: bytes) -> dict[str, str]:
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
     try:
-        found: Any = json.loads(header)[_HEADER]
-    except (ValueError, KeyError, TypeError) as error:
-        raise _unusable("its header is damaged") from error
-    if not isinstance(found, dict):
-        raise _unusable("its header is damaged")
-    return found
+        with safe_open(path, "pt") as file:
+            yield file
+    except (SafetensorError, ValueError) as error:
+        raise _unusable(str(error)) from error
+
+
+def _header(file: Any) -> dict[str, str]:
+    return dict(file.metadata() or {})
 
 
 def _dtype(name: str) -> torch.dtype:

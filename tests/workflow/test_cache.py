@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors import SafetensorError
 
 from napari_vlseg.errors import ModelError
 from napari_vlseg.events import Event, Notice, run
@@ -177,10 +178,11 @@ def test_a_folder_that_cannot_be_written_is_told_once(tmp_path):
 
 
 def test_a_full_disk_is_told_and_the_work_goes_on(tmp_path, monkeypatch):
-    def no_room(path: Path, data: bytes, **_: object) -> None:
-        raise OSError(28, "No space left on device")
+    def no_room(tensors: object, path: Path, header: object) -> None:
+        path.write_bytes(b"the beginning")
+        raise SafetensorError("I/O error: No space left on device (os error 28)")
 
-    monkeypatch.setattr(Path, "write_bytes", no_room)
+    monkeypatch.setattr("napari_vlseg.workflow.embedding_files.save_file", no_room)
     model, cache = BrightnessSegmenter(), EmbeddingCache(disk=DiskCache(tmp_path))
     events: list[Event] = []
     run(encode(model, PLANE, cache=cache), events.append)
