@@ -14,7 +14,7 @@ from typing import Any
 
 from rich.console import Console
 
-from napari_vlseg.errors import VlsegError
+from napari_vlseg.errors import ModelError, VlsegError
 from napari_vlseg.events import Work, run
 from napari_vlseg.models import registry
 from napari_vlseg.models.registry import require_dense
@@ -72,6 +72,7 @@ def bundle(
     ModelError
         If the run has no model.
     """
+    history = _history(finished)
     copy_model(finished, target)
     train, validation = split_by_group(read_index(data))
     write_json(target / SPLIT_NAME, {"source": "BBBC038v1", "validation": validation})
@@ -91,7 +92,7 @@ def bundle(
         "notes": notes,
         "seconds_per_step": round(seconds_per_step(finished), 1),
     }
-    card = model_card(_history(finished), report, facts)
+    card = model_card(history, report, facts)
     (target / CARD_NAME).write_text(card, encoding="utf-8")
     return report
 
@@ -115,7 +116,10 @@ def _choose_defaults(target: Path, data: Path, train: list[str]) -> Work[float]:
 
 def _history(finished: Path) -> list[dict[str, Any]]:
     """Settings of a run and of the runs it refines, the first run first."""
-    settings = json.loads((finished / SETTINGS_NAME).read_text(encoding="utf-8"))
+    path = finished / SETTINGS_NAME
+    if not path.is_file():
+        raise ModelError(f"There is no {path}: keep the folders of a run and of those it refines.")
+    settings = json.loads(path.read_text(encoding="utf-8"))
     earlier = _history(Path(settings["start"]).parent) if settings.get("start") else []
     return [*earlier, settings]
 
