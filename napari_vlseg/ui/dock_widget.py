@@ -95,6 +95,7 @@ class VlsegWidget(QWidget):
         self._closed = True
         self.look_timer.stop()
         self.autosave_timer.stop()
+        self.controller.clicks.put_down()
         self.controller.look_at_edits()
         self.controller.desk.save_now()
         self.controller.close()

@@ -213,9 +213,8 @@ def _wire_clicks(widget: VlsegWidget) -> None:
     controller, view, desk = widget.controller, widget.click_box, widget.controller.clicks
 
     def show() -> None:
-        session = desk.session
-        n_candidates = 0 if session is None else len(session.step.candidates)
-        view.show_state(desk.tool, desk.name, desk.in_progress, n_candidates)
+        step = None if desk.session is None else desk.session.step
+        view.show_state(desk.tool, desk.name, desk.in_progress, step)
         view.show_classes(controller.prompts.table.rows, desk.row)
         widget.table.set_current(desk.row)
         widget.canvas_keys.set_on(desk.tool is not None)

@@ -93,6 +93,24 @@ class Outline:
 
 
 @dataclass(frozen=True, eq=False)
+class Stroke:
+    """One thing that was drawn, to be shown again.
+
+    Attributes
+    ----------
+    tool : {"point", "box", "scribble", "lasso"}
+    places : numpy.ndarray, shape (k, 2), float32
+        (row, col) of the click, or along the line; a box and a lasso are closed.
+    includes : bool
+        Whether the object is there.
+    """
+
+    tool: Tool
+    places: Points = field(repr=False)
+    includes: bool
+
+
+@dataclass(frozen=True, eq=False)
 class Step:
     """Everything said up to a step, and the answer.
 
@@ -111,8 +129,8 @@ class Step:
         Best first; empty until the answer comes.
     chosen : int
         Which candidate a person looks at.
-    strokes : tuple of (points (k, 2), bool)
-        What was drawn, to be shown: its places, and whether it includes.
+    strokes : tuple of Stroke
+        What was drawn so far.
     """
 
     number: int
@@ -123,7 +141,7 @@ class Step:
     mask: MaskLogits | None = None
     candidates: tuple[Outline, ...] = ()
     chosen: int = 0
-    strokes: tuple[tuple[Tool, Points, bool], ...] = ()
+    strokes: tuple[Stroke, ...] = ()
 
     @property
     def outline(self) -> Outline | None:
@@ -185,9 +203,9 @@ class ClickSession:
     def describe(self) -> str:
         """What was said, on one line: "2 clicks +, 1 click −, 1 box"."""
         counts: dict[str, int] = {}
-        for tool, _, includes in self.step.strokes:
-            kind = "click" if tool == "point" else tool
-            name = f"{kind} {'+' if includes else '−'}"
+        for stroke in self.step.strokes:
+            kind = "click" if stroke.tool == "point" else stroke.tool
+            name = f"{kind} {'+' if stroke.includes else '−'}"
             counts[name] = counts.get(name, 0) + 1
         said = [f"{n} {name if n == 1 else _plural(name)}" for name, n in counts.items()]
         return ", ".join([*(["an object"] if self.refines else []), *said])
@@ -258,8 +276,9 @@ class ClickSession:
             self._leave_out("box", outline)
             return
         box = (float(low[0]), float(low[1]), float(high[0]), float(high[1]))
-        strokes = tuple(s for s in self.step.strokes if s[0] != "box" or not s[2])
-        self._push(tool="box", box=box, mask=None, strokes=(*strokes, ("box", outline, True)))
+        others = tuple(s for s in self.step.strokes if s.tool != "box" or not s.includes)
+        stroke = Stroke("box", outline, True)
+        self._push(tool="box", box=box, mask=None, strokes=(*others, stroke))
 
     def lasso(self, corners: npt.ArrayLike, include: bool = True) -> None:
         """Draw around the object (n, 2), or around what does not belong to it.
@@ -281,7 +300,7 @@ class ClickSession:
             tool="lasso",
             box=tuple(map(float, box)),
             mask=MaskLogits.of_mask(mask),
-            strokes=(*self.step.strokes, ("lasso", closed, True)),
+            strokes=(*self.step.strokes, Stroke("lasso", closed, True)),
         )
 
     def undo(self) -> bool:
@@ -289,6 +308,11 @@ class ClickSession:
         possible = self.can_undo
         self._position -= possible
         return possible
+
+    def retract(self) -> None:
+        """Take the last step back for good."""
+        if self.undo():
+            del self._steps[self._position + 1 :]
 
     def redo(self) -> bool:
         """Do again what was taken back last; False where there is nothing."""
@@ -319,7 +343,7 @@ class ClickSession:
             points=np.concatenate([step.points, points]),
             labels=np.concatenate([step.labels, np.full(len(points), int(include), np.int64)]),
             mask=None,
-            strokes=(*step.strokes, (tool, points if drawn is None else drawn, include)),
+            strokes=(*step.strokes, Stroke(tool, points if drawn is None else drawn, include)),
         )
 
     def _leave_out(self, tool: Tool, outline: Points) -> None:
@@ -339,8 +363,9 @@ class ClickSession:
             tool=tool,
             points=np.concatenate([step.points, place]),
             labels=np.append(step.labels, np.int64(0)),
+            box=None,
             mask=mask,
-            strokes=(*step.strokes, (tool, outline, False)),
+            strokes=(*step.strokes, Stroke(tool, outline, False)),
         )
 
     def _push(self, **changes: object) -> None:

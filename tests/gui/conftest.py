@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import shutil
 import subprocess
@@ -16,7 +17,21 @@ SCREEN = "1400x900x24"
 # when the pipe to this process closes, however this process ends.
 KEEP_XVFB = 'Xvfb -displayfd "$1" -screen 0 "$2" -nolisten tcp & cat > /dev/null; kill $!'
 KEEPER = pytest.StashKey[subprocess.Popen]()
+SPARE_REFERENCES = 5_000_000
 NO_DISPLAY = "there is no screen and Xvfb is not installed: apt-get install xvfb"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _none_lasts() -> None:
+    """Let many windows open and close in one process.
+
+    On Python 3.11 each napari window that closes takes more references to None away than it
+    added, and after some ten windows the interpreter ends (“deallocating None”). From 3.12 on
+    None has no count.
+    """
+    if sys.version_info < (3, 12):
+        for _ in range(SPARE_REFERENCES):
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(None))
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -55,10 +70,17 @@ def make_widget(make_napari_viewer: Callable[..., Any], qtbot: Any) -> Iterator[
 
     from napari_vlseg.ui.dock_widget import VlsegWidget
     from tests.gui.fakes import BrightnessModel, Loader
+    from tests.gui.painting import PaintingModel
 
-    def make(model: BrightnessModel | None = None, **viewer_options: Any) -> VlsegWidget:
+    def make(
+        model: BrightnessModel | None = None,
+        clicks: PaintingModel | None = None,
+        **viewer_options: Any,
+    ) -> VlsegWidget:
         viewer = make_napari_viewer(**{"show": True, **viewer_options})
-        widget = VlsegWidget(viewer, Loader(model or BrightnessModel()))
+        widget = VlsegWidget(
+            viewer, Loader(model or BrightnessModel()), Loader(clicks or PaintingModel())
+        )
         viewer.window.add_dock_widget(widget, name="VLSeg", add_vertical_stretch=False)
         qtbot.waitUntil(widget.isVisible, timeout=5000)
         return widget

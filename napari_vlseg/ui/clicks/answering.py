@@ -51,7 +51,7 @@ class Spot:
         return other is not None and self == other and self.data is other.data
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class _Running:
     kind: Literal["encode", "answer"]
     spot: Spot
@@ -109,7 +109,8 @@ class Answerer:
 
     def prepare(self, spots: Iterable[Spot]) -> None:
         """Encode planes ahead while there is nothing else to do; the first is in view."""
-        self._ahead = [spot for spot in spots if not any(spot.is_like(e) for e in self._encoded)]
+        known = [*self._encoded, *([] if self._running is None else [self._running.spot])]
+        self._ahead = [spot for spot in spots if not any(spot.is_like(one) for one in known)]
         if self._wanted is None:
             self._go_on()
 
@@ -129,7 +130,7 @@ class Answerer:
         if running is not None and (wanted is None or running.kind == "answer"):
             return
         if running is not None and running.spot.is_like(wanted):
-            self._running = _Running("encode", running.spot)
+            running.ahead = False
             return
         if wanted is not None and self.is_ready(wanted):
             self._answer()
@@ -165,6 +166,7 @@ class Answerer:
             if self._running is running:
                 self._running = None
                 self._show(_NOTHING)
+                self._go_on()
 
         handlers = Handlers(self._on_event, done, failed, cancelled)
         self._controller.runner.start(CLICK_LANE, work, handlers)

@@ -82,38 +82,44 @@ class CanvasMouse:
     def _on_press(self, viewer: Any, event: Any) -> Generator[None, None, None]:
         if self._leaves(event):
             return
-        pressed, first = np.array(event.pos), np.array(event.position)
-        button, modifiers = event.button, tuple(event.modifiers)
-        include = button == _LEFT and "Alt" not in modifiers
-        draws = button == _LEFT and self._desk.tool != "point" and "Shift" not in modifiers
-        path, moved = [first], False
+        pressed, path = np.array(event.pos), [np.array(event.position)]
+        include, takes_up = _meaning(event)
+        draws = event.button == _LEFT and self._desk.tool != "point" and not takes_up
+        # A click counts when the button goes down, so that its answer is there when it comes up.
+        early = self._desk.tool == "point" and not takes_up
+        is_click = True
+        if early:
+            self._desk.click(path[0], include)
         event.handled = draws
         yield
         while event.type == "mouse_move":
-            moved |= bool(np.abs(np.array(event.pos) - pressed).max() >= _STILL)
-            if draws:
-                event.handled = True
-                path.append(np.array(event.position))
-                if moved:
-                    self._desk.sketch(path, include)
+            event.handled = draws
+            path.append(np.array(event.position))
+            if is_click and np.abs(np.array(event.pos) - pressed).max() >= _STILL:
+                is_click = False
+                if early:
+                    self._desk.retract_click()
+            if draws and not is_click:
+                self._desk.sketch(path, include)
             yield
         event.handled = draws
-        if not moved:
-            self._click(first, include, modifiers)
+        path.append(np.array(event.position))  # napari leaves out moves that follow too soon
+        if is_click and takes_up:
+            self._desk.refine_at(path[0])
+        elif is_click and not early:
+            self._desk.click(path[0], include)
         elif draws:
             self._desk.draw(path, include)
 
     def _on_double_click(self, viewer: Any, event: Any) -> None:
         """The second of two quick clicks."""
-        if not self._leaves(event):
-            include = event.button == _LEFT and "Alt" not in event.modifiers
-            self._click(np.array(event.position), include, tuple(event.modifiers))
-
-    def _click(self, position: np.ndarray, include: bool, modifiers: tuple[str, ...]) -> None:
-        if "Shift" in modifiers:
-            self._desk.refine_at(position)
+        if self._leaves(event):
+            return
+        include, takes_up = _meaning(event)
+        if takes_up:
+            self._desk.refine_at(np.array(event.position))
         else:
-            self._desk.click(position, include)
+            self._desk.click(np.array(event.position), include)
 
     def _leaves(self, event: Any) -> bool:
         """Whether a press is none of ours."""
@@ -123,3 +129,8 @@ class CanvasMouse:
             or event.button not in (_LEFT, _RIGHT)
             or (active is not None and active.mode != _PAN_ZOOM)
         )
+
+
+def _meaning(event: Any) -> tuple[bool, bool]:
+    """Whether a press includes, and whether it takes up the object below."""
+    return event.button == _LEFT and "Alt" not in event.modifiers, "Shift" in event.modifiers

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +21,7 @@ from napari_vlseg.ui.clicks.jobs import Answer
 from napari_vlseg.ui.clicks.marks import Marks
 from napari_vlseg.ui.geometry import Key, image_array, plane_axes, plane_key
 from napari_vlseg.ui.jobs import ClickModelLoader, LoadedModel, ModelSettings, load_by_registry
-from napari_vlseg.workflow.clicking import ClickSession, Tool
+from napari_vlseg.workflow.clicking import ClickSession, Stroke, Tool
 from napari_vlseg.workflow.committing import CommitMode
 
 if TYPE_CHECKING:
@@ -85,26 +84,26 @@ class ClickDesk:
         """Whether an object is being outlined."""
         return self.session is not None and not self.session.is_empty
 
-    def key(self) -> Key:
-        """Where the plane of the session lies in the labels array."""
-        spot = self._require_spot()
-        return plane_key(spot.image, spot.view, spot.index)
-
     # ---- tools, model and class
 
     def set_tool(self, tool: Tool | None) -> None:
         """Take up a tool, or put it down with None; the one in hand is put down too."""
         self.tool = None if tool == self.tool else tool
         if self.tool is None:
-            self.drop()
-            self._answerer.stop()
-            self.mouse.release()
-            self.marks.remove()
+            self.put_down()
         else:
             self.mouse.listen()
             self._controller.say(_HINTS[self.tool])
             self._look_ahead()
+            self._lay_out()
         self.changed.emit()
+
+    def put_down(self) -> None:
+        """Drop what is in progress, and give mouse and layers back to napari."""
+        self.tool, self.session, self.target = None, None, 0
+        self._answerer.stop()
+        self.mouse.release()
+        self.marks.remove()
 
     def choose_model(self, name: str) -> None:
         """Use another click model."""
@@ -128,14 +127,20 @@ class ClickDesk:
 
     def click(self, position: np.ndarray, include: bool) -> None:
         """Say that the object is at a place, or that it is not."""
-        with self._saying(position) as place:
-            self._begin().click(*place(position), include)
+        self._say([position], lambda session, places: session.click(*places[0], include))
+
+    def retract_click(self) -> None:
+        """Take a click back that turned out to begin a drag."""
+        if self.session is not None and self.session.step.tool == "point":
+            self.session.retract()
+            if self.session.is_empty:
+                self.session = None
+            self._show()
 
     def draw(self, path: Sequence[np.ndarray], include: bool) -> None:
         """Take what was drawn with a box, scribble or lasso tool."""
-        with self._saying(path[0]) as place:
-            places = np.array([place(position) for position in path])
-            session = self._begin()
+
+        def drawn(session: ClickSession, places: np.ndarray) -> None:
             if self.tool == "box":
                 session.draw_box(places[0], places[-1], include)
             elif self.tool == "scribble":
@@ -143,13 +148,17 @@ class ClickDesk:
             else:
                 session.lasso(places, include)
 
+        self._say(path, drawn)
+
     def sketch(self, path: Sequence[np.ndarray], include: bool) -> None:
         """Show what is being drawn."""
         image = self._controller.images.layer
         if image is None or self.tool is None:
             return
         spot = self._spot_of(image)
-        self.marks.lie_on(image, spot.view)
+        if self.spot is None or not spot.is_like(self.spot):
+            self.marks.clear()
+        self.marks.lie_on(image, spot.view, self._key(spot))
         places = np.array([self._place(spot, position) for position in path], np.float32)
         if self.tool == "box":
             (top, left), (bottom, right) = places[0], places[-1]
@@ -158,8 +167,7 @@ class ClickDesk:
         elif self.tool == "lasso":
             places = np.concatenate([places, places[:1]])
         said = self.session.step.strokes if self.session is not None and self.spot == spot else ()
-        key = plane_key(image, spot.view, spot.index)
-        self.marks.show_strokes((*said, (self.tool, places, include)), key)
+        self.marks.show_strokes((*said, Stroke(self.tool, places, include)))
 
     # ---- what a person does about it
 
@@ -188,11 +196,11 @@ class ClickDesk:
             self._show()
 
     def drop(self) -> None:
-        """Forget the object in progress; without one, put the tool down."""
+        """Forget the object in progress."""
         if self.session is not None:
             self.session, self.target = None, 0
-            self._controller.say("dropped")
             self._show()
+            self._controller.say("dropped: click another object")
 
     def escape(self) -> None:
         """Drop the object in progress; where there is none, put the tool down."""
@@ -236,10 +244,9 @@ class ClickDesk:
             self.committer.find_alike()
 
     def close(self) -> None:
-        """Give the mouse and the layers back."""
+        """Give the mouse back; the viewer may be closing, so that its layers are left alone."""
         self._answerer.stop()
         self.mouse.release()
-        self.marks.remove()
         self._controller.images.changed.disconnect(self._on_image)
         self._controller.prompts.changed.disconnect(self._on_prompts)
 
@@ -256,37 +263,37 @@ class ClickDesk:
             self.spot, self.target = spot, label
             self.session = ClickSession(mask.shape, mask)
             self.committer.choose_class_of(label)
-            self.marks.lie_on(image, spot.view)
+            self.marks.lie_on(image, spot.view, self._key(spot))
             self._show()
             self._look_ahead()
 
-    @contextmanager
-    def _saying(
-        self, position: np.ndarray
-    ) -> Iterator[Callable[[np.ndarray], tuple[float, float]]]:
-        """Around something that a person says: where places are, and what follows."""
+    def _say(
+        self, path: Sequence[np.ndarray], change: Callable[[ClickSession, np.ndarray], None]
+    ) -> None:
+        """Let a session take what was said at places of the world, and ask about it."""
         with self._controller.told():
             image = self._controller.images.require()
             self._require_two_dimensions(image)
             spot = self._spot_of(image)
             if self.spot is None or not spot.is_like(self.spot):
                 self.session, self.target, self.spot = None, 0, spot
-            self.marks.lie_on(image, spot.view)
-            yield lambda where: self._place(spot, where)
-            self._show()
-            self._answerer.ask(spot)
-
-    def _begin(self) -> ClickSession:
-        if self.session is None:
-            spot = self._require_spot()
-            self.session = ClickSession(plane_shape(image_array(spot.image), spot.view))
-        return self.session
+            self.marks.lie_on(image, spot.view, self._key(spot))
+            places = np.array([self._place(spot, position) for position in path])
+            session = self.session
+            if session is None:
+                session = ClickSession(plane_shape(image_array(image), spot.view))
+            change(session, places)
+            self.session = session
+        self._show(said=True)
 
     def _place(self, spot: Spot, position: np.ndarray) -> tuple[float, float]:
         """(row, col) on the plane of a place in the world."""
         rows, cols = plane_axes(spot.image, spot.view)
         where = spot.image.world_to_data(position)
         return float(where[rows]), float(where[cols])
+
+    def _key(self, spot: Spot) -> Key:
+        return plane_key(spot.image, spot.view, spot.index)
 
     def _require_two_dimensions(self, image: Image) -> None:
         """The rows and columns of the image have to be what is displayed."""
@@ -322,7 +329,7 @@ class ClickDesk:
         """Show how things stand; `said` leaves the status line alone."""
         if self.spot is not None and self.marks.layers:
             rows = self._controller.prompts.table.rows
-            self.marks.show(self.session, self.key(), rows[min(self.row, len(rows) - 1)].color)
+            self.marks.show(self.session, rows[min(self.row, len(rows) - 1)].color)
         if self.session is not None and self.session.wanted is not None:
             self._answerer.ask(self._require_spot())
         elif not said and self.session is not None:
@@ -335,13 +342,9 @@ class ClickDesk:
             return _HINTS[self.tool] if self.tool is not None else ""
         if not outline.mask.size:
             return "nothing found there: Tab for another candidate, or click again"
-        parts = []
-        if len(step.candidates) > 1:
-            parts.append(f"outline {step.chosen + 1} of {len(step.candidates)} (Tab)")
-        if not np.isnan(outline.score):
-            parts.append(f"score {outline.score:.2f}")
         goal = f"replaces object {self.target}" if self.target else f"commits to {self.class_name}"
-        return " · ".join([*parts, f"C {goal}"])
+        others = " · Tab: another candidate" if len(step.candidates) > 1 else ""
+        return f"C {goal}{others}"
 
     def _look_ahead(self) -> None:
         """Have the plane in view and its neighbours in a stack encoded while nothing is asked."""
@@ -355,6 +358,15 @@ class ClickDesk:
         except ImageError:
             return
         self._answerer.prepare([self._spot_of(image, plane) for plane in planes])
+
+    def _lay_out(self) -> None:
+        """Make the layers before the first click needs them."""
+        image = self._controller.images.layer
+        if image is not None and self.tool is not None:
+            with self._controller.told():
+                self._require_two_dimensions(image)
+                spot = self._spot_of(image)
+                self.marks.lie_on(image, spot.view, self._key(spot))
 
     def _on_image(self) -> None:
         if self.spot is not None and self.spot.image not in self._controller.images.layers:

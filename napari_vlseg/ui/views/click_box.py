@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
+import numpy as np
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QLabel, QToolButton, QWidget
 
@@ -12,7 +13,8 @@ from napari_vlseg.models.registry import ModelSpec
 from napari_vlseg.prompts import ClassPrompt
 from napari_vlseg.ui.views.header import model_tip, model_title
 from napari_vlseg.ui.views.icons import swatch
-from napari_vlseg.ui.views.parts import column, hint, narrow_combo, push, row, tool
+from napari_vlseg.ui.views.parts import column, narrow_combo, push, row, tool
+from napari_vlseg.workflow.clicking import Step
 
 TOOLS = {
     "point": "Click an object; Alt or right button for what it is not (Alt+Shift+P)",
@@ -20,6 +22,8 @@ TOOLS = {
     "scribble": "Draw over an object; with Alt over what it is not (Alt+Shift+W)",
     "lasso": "Draw around an object; with Alt around what it is not (Alt+Shift+L)",
 }
+
+_IN_HAND = "#3f6fb5"
 
 # action, icon, tooltip, whether it needs an object in progress
 _ACTIONS = (
@@ -69,12 +73,17 @@ class ClickBox(QWidget):
             name: tool(icon, tip, partial(self.action_wanted.emit, name))
             for name, icon, tip, _ in _ACTIONS
         }
-        self.outline = hint()
+        self.candidate = QLabel()
+        self.candidate.setToolTip("Which candidate this is, and the overlap that the model expects")
+        self._classes: list[tuple[str, str]] = []
         self._lay_out()
 
     def _tool(self, name: str, tip: str) -> QToolButton:
         button = tool(name, tip, partial(self.tool_chosen.emit, name))
         button.setCheckable(True)
+        button.setStyleSheet(
+            f"QToolButton:checked {{ background: {_IN_HAND}; border-radius: 3px }}"
+        )
         return button
 
     def _lay_out(self) -> None:
@@ -86,11 +95,11 @@ class ClickBox(QWidget):
         self._more = QWidget()
         more = column(self._more, margin=0)
         more.addLayout(row(QLabel("into"), self.class_, self.commit))
-        more.addLayout(row(*self.actions.values(), 1))
+        more.addLayout(row(*self.actions.values(), 1, self.candidate))
         layout.addWidget(self._more)
 
     def show_state(
-        self, tool_in_hand: str | None, model: str, in_progress: bool, n_candidates: int
+        self, tool_in_hand: str | None, model: str, in_progress: bool, step: Step | None
     ) -> None:
         """Show which tool is in hand, and what can be done now."""
         for name, button in self.tools.items():
@@ -102,11 +111,23 @@ class ClickBox(QWidget):
         self.commit.setEnabled(in_progress)
         for name, _, _, needs_one in _ACTIONS:
             self.actions[name].setEnabled(in_progress or not needs_one)
-        self.actions["click_next"].setEnabled(n_candidates > 1)
+        self.actions["click_next"].setEnabled(step is not None and len(step.candidates) > 1)
+        self.candidate.setText("" if step is None else _candidate(step))
 
     def show_classes(self, rows: Sequence[ClassPrompt], current: int) -> None:
         """List the classes of the prompt table, and mark the one that objects get."""
-        self.class_.clear()
-        for shown in rows:
-            self.class_.addItem(swatch(shown.color), shown.name)
+        shown = [(row.name, row.color) for row in rows]
+        if shown != self._classes:
+            self._classes = shown
+            self.class_.clear()
+            for name, color in shown:
+                self.class_.addItem(swatch(color), name)
         self.class_.setCurrentIndex(current)
+
+
+def _candidate(step: Step) -> str:
+    if not step.candidates:
+        return ""
+    place = f"{step.chosen + 1}/{len(step.candidates)}" if len(step.candidates) > 1 else ""
+    score = step.candidates[step.chosen].score
+    return " · ".join(part for part in (place, "" if np.isnan(score) else f"{score:.2f}") if part)
