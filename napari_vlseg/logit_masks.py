@@ -11,6 +11,8 @@ from napari_vlseg.object_prompts import MaskLogits
 
 Mask = npt.NDArray[np.bool_]
 
+_SURELY_OUTSIDE = -8.0
+
 
 def mask_crop(logits: MaskLogits, shape: tuple[int, int]) -> tuple[int, int, Mask]:
     """The smallest rectangle of the plane that holds the mask.
@@ -32,38 +34,38 @@ def mask_crop(logits: MaskLogits, shape: tuple[int, int]) -> tuple[int, int, Mas
     mask : numpy.ndarray, shape (rows, cols), bool
         Empty where the mask is.
     """
-    top, left, values = logit_crop(logits, shape)
-    return _trimmed(values > 0, top, left)
+    positive = logits.values > 0
+    rows = _reached(np.flatnonzero(positive.any(1)), len(positive), logits.window[::2], shape[0])
+    cols = _reached(
+        np.flatnonzero(positive.any(0)), positive.shape[1], logits.window[1::2], shape[1]
+    )
+    if not rows or not cols:
+        return 0, 0, np.zeros((0, 0), bool)
+    found = _interpolated(logits, rows, cols) > 0
+    return _trimmed(found, logits.window[0] + rows.start, logits.window[1] + cols.start)
 
 
-def logit_crop(
-    logits: MaskLogits, shape: tuple[int, int], above: float = 0.0
-) -> tuple[int, int, npt.NDArray[np.float32]]:
-    """Logits of the pixels of a plane, for a rectangle that holds all those above a level.
+def logits_within(logits: MaskLogits, window: tuple[int, int, int, int]) -> npt.NDArray[np.float32]:
+    """Logits of the pixels of a rectangle of the plane, interpolated as in `mask_crop`.
 
     Parameters
     ----------
     logits : MaskLogits
-    shape : tuple of int
-        (H, W) of the plane.
-    above : float
+    window : tuple of int
+        (top, left, height, width) of the rectangle, in image pixels.
 
     Returns
     -------
-    top, left : int
-        Corner of the rectangle, in pixels of the plane.
-    values : numpy.ndarray, shape (rows, cols), float32
-        Interpolated as in `mask_crop`; empty where no logit is above the level.
+    numpy.ndarray, shape (height, width), float32
+        -8, surely not the object, where `logits` do not reach.
     """
-    high = logits.values > above
-    rows = _reached(np.flatnonzero(high.any(1)), len(high), logits.window[::2], shape[0])
-    cols = _reached(np.flatnonzero(high.any(0)), high.shape[1], logits.window[1::2], shape[1])
-    if not rows or not cols:
-        return 0, 0, np.zeros((0, 0), np.float32)
-    row_taps, row_weights = _weights(len(high), logits.window[2], rows)
-    col_taps, col_weights = _weights(high.shape[1], logits.window[3], cols)
-    values = row_weights @ logits.values[row_taps, col_taps] @ col_weights.T
-    return logits.window[0] + rows.start, logits.window[1] + cols.start, values
+    values = np.full(window[2:], _SURELY_OUTSIDE, np.float32)
+    rows, cols = (_shared(logits.window[axis::2], window[axis::2]) for axis in (0, 1))
+    if rows and cols:
+        top, left = (logits.window[axis] - window[axis] for axis in (0, 1))
+        inside = np.s_[top + rows.start : top + rows.stop, left + cols.start : left + cols.stop]
+        values[inside] = _interpolated(logits, rows, cols)
+    return values
 
 
 def full_mask(crop: tuple[int, int, Mask], shape: tuple[int, int]) -> Mask:
@@ -84,6 +86,20 @@ def _reached(taps: npt.NDArray[np.intp], count: int, place: tuple[int, int], ext
     first = math.floor((taps[0] + 0.5 - support) / scale - 0.5)
     last = math.ceil((taps[-1] + 0.5 + support) / scale - 0.5)
     return range(max(first, 0, -start), min(last + 1, length, extent - start))
+
+
+def _shared(covered: tuple[int, ...], asked: tuple[int, ...]) -> range:
+    """Pixels of a covered extent (start, length) that lie in another, from its own start."""
+    first = max(asked[0] - covered[0], 0)
+    return range(first, max(min(asked[0] + asked[1] - covered[0], covered[1]), first))
+
+
+def _interpolated(logits: MaskLogits, rows: range, cols: range) -> npt.NDArray[np.float32]:
+    """Logits of some pixels of their own window."""
+    height, width = logits.values.shape
+    row_taps, row_weights = _weights(height, logits.window[2], rows)
+    col_taps, col_weights = _weights(width, logits.window[3], cols)
+    return np.asarray(row_weights @ logits.values[row_taps, col_taps] @ col_weights.T)
 
 
 def _weights(count: int, length: int, pixels: range) -> tuple[slice, npt.NDArray[np.float32]]:

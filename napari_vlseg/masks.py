@@ -143,8 +143,8 @@ def label_objects(
         labels = np.concatenate([[0], class_of + 1]).astype(np.int32)[labels]
         class_of = np.arange(len(probabilities))
     else:
-        labels, class_of = _number_in_raster_order(labels, class_of)
-    return labels, _statistics(labels, class_of, probabilities)
+        labels, class_of = number_in_raster_order(labels, class_of)
+    return labels, describe_objects(labels, class_of, probabilities)
 
 
 def _assign_band(probabilities: np.ndarray, limits: list[float], classes: np.ndarray) -> None:
@@ -186,10 +186,24 @@ def _instances(
     return labels, np.array(class_of, np.int64)
 
 
-def _number_in_raster_order(
+def number_in_raster_order(
     labels: np.ndarray, class_of: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Consecutive numbers by first pixel, and the class indices in that order."""
+    """Number labels 1…n by their first pixel, rows first.
+
+    Parameters
+    ----------
+    labels : numpy.ndarray, shape (H, W), int32
+    class_of : numpy.ndarray, shape (m,), int64
+        Something about each of the labels 1 … m, such as the class index; labels that occur
+        nowhere are left out.
+
+    Returns
+    -------
+    labels : numpy.ndarray, shape (H, W), int32
+    class_of : numpy.ndarray, shape (n,), int64
+        In the new order.
+    """
     pixels = np.flatnonzero(labels)
     first = np.full(len(class_of) + 1, labels.size)
     first[labels.flat[pixels[::-1]]] = pixels[::-1]  # the first pixel is written last
@@ -199,10 +213,18 @@ def _number_in_raster_order(
     return number[labels], class_of[order]
 
 
-def _statistics(
+def describe_objects(
     labels: np.ndarray, class_of: np.ndarray, probabilities: np.ndarray
 ) -> list[ObjectStats]:
-    """One row per label value that occurs; `class_of` holds the class of labels 1, 2, …"""
+    """What is known of each label value that occurs.
+
+    Parameters
+    ----------
+    labels : numpy.ndarray, shape (H, W), int32
+    class_of : numpy.ndarray, shape (n,), int64
+        Class index of the labels 1 … n.
+    probabilities : numpy.ndarray, shape (C, H, W), float32
+    """
     inside = labels > 0
     values = labels[inside]
     areas = np.bincount(values, minlength=len(class_of) + 1)

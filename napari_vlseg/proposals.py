@@ -34,6 +34,13 @@ OBJECT_COLUMNS = (
 manual.
 """
 
+OUTLINE_COLUMNS = ("refine_score", "outline")
+"""Further columns where a click model drew the outlines, and ``model`` names both models.
+
+``refine_score``: IoU that the click model predicts for its outline, NaN where its answer was
+not taken; ``outline``: name of the model whose outline an object has.
+"""
+
 
 MODES = ("instances", "semantic")
 SPLITS = ("watershed", "components")
@@ -133,6 +140,8 @@ class Proposals:
         What the person should know: words outside the vocabulary, memory fallbacks.
     edges : bool
         Whether the probabilities follow the edges of the image.
+    refined_by : ModelInfo or None
+        The click model that drew the outlines of `labels`. The probabilities are not its own.
     """
 
     labels: np.ndarray
@@ -146,6 +155,7 @@ class Proposals:
     working_scale: float = 1.0
     notices: tuple[str, ...] = field(default=())
     edges: bool = False
+    refined_by: ModelInfo | None = None
 
 
 def empty_objects() -> pd.DataFrame:

@@ -1,15 +1,23 @@
-"""A dense segmenter without a network: "bright" finds bright pixels, "dark" dark ones."""
+"""Models without a network: one finds bright or dark pixels, one knows every object."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
 
 from napari_vlseg.events import Progress, Work, run
-from napari_vlseg.models.base import Conditional, Embedding, PackedEmbedding
+from napari_vlseg.models.base import (
+    Conditional,
+    Embedding,
+    MaskProposal,
+    PackedEmbedding,
+    PromptableEmbedding,
+)
+from napari_vlseg.object_prompts import MaskLogits, ObjectPrompt
 from napari_vlseg.prompts import ClassPrompt
 from napari_vlseg.proposals import ModelInfo
 from napari_vlseg.tiling import plan_tiles
@@ -101,3 +109,94 @@ class BrightnessSegmenter:
 
     def unknown_words(self, phrase: str) -> list[str]:
         return [word for word in phrase.split() if word not in WORDS]
+
+
+class KnowingSegmenter:
+    """A click model that knows the true objects, and answers with the one that is meant.
+
+    Parameters
+    ----------
+    truth : numpy.ndarray, shape (H, W), integer
+        A prompt with a click means the object under it, one with a box alone the object that
+        fills most of it. Where there is none, nothing is outlined.
+    score : float
+        Of every answer.
+
+    Attributes
+    ----------
+    n_encoded : int
+    asked : list of ObjectPrompt
+    """
+
+    input_size = 32
+
+    def __init__(self, truth: np.ndarray, score: float = 0.9) -> None:
+        self.truth = truth
+        self.score = score
+        self.n_encoded = 0
+        self.asked: list[ObjectPrompt] = []
+        self.info = ModelInfo("knowing", "1")
+
+    def embedding_key(self, plane: np.ndarray) -> str:
+        return "knowing" + hashlib.sha256(plane.tobytes()).hexdigest()
+
+    def encode(self, plane: np.ndarray) -> PromptableEmbedding:
+        return run(self.encode_steps(plane))
+
+    def encode_steps(self, plane: np.ndarray) -> Work[PromptableEmbedding]:
+        self.n_encoded += 1
+        yield Progress("encoding", 1, 1)
+        return PromptableEmbedding(self.embedding_key(plane), plane.shape[:2])
+
+    def predict_objects(
+        self,
+        embedding: PromptableEmbedding,
+        prompts: Sequence[ObjectPrompt],
+        *,
+        multimask: bool = False,
+    ) -> list[list[MaskProposal]]:
+        return run(self.predict_objects_steps(embedding, prompts, multimask=multimask))
+
+    def predict_objects_steps(
+        self,
+        embedding: PromptableEmbedding,
+        prompts: Sequence[ObjectPrompt],
+        *,
+        multimask: bool = False,
+    ) -> Work[list[list[MaskProposal]]]:
+        self.asked += prompts
+        yield Progress("segmenting", len(prompts), len(prompts))
+        return [[self.answer(prompt)] * (3 if multimask else 1) for prompt in prompts]
+
+    def answer(self, prompt: ObjectPrompt) -> MaskProposal:
+        """The object that is meant, at the resolution of the plane."""
+        value = self._meant(prompt)
+        if value == 0:
+            return self._proposal(np.full((1, 1), -8), (0, 0))
+        rows, cols = np.nonzero(self.truth == value)
+        window = np.s_[rows.min() : rows.max() + 1, cols.min() : cols.max() + 1]
+        found = self.truth[window] == value
+        return self._proposal(np.where(found, 8, -8), (int(rows.min()), int(cols.min())))
+
+    def _proposal(self, values: np.ndarray, corner: tuple[int, int]) -> MaskProposal:
+        logits = MaskLogits(values.astype(np.float32), (*corner, *values.shape))
+        return MaskProposal(logits, self.score, self.truth.shape)
+
+    def _meant(self, prompt: ObjectPrompt) -> int:
+        if len(prompt.points):
+            row, col = np.round(prompt.points[0]).astype(int)
+            return int(self.truth[row, col])
+        assert prompt.box is not None
+        top, left, bottom, right = (round(edge + 0.5) for edge in prompt.box)
+        return int(np.bincount(self.truth[top:bottom, left:right].ravel()).argmax())
+
+    def predict(self, *args: Any, **options: Any) -> list[MaskProposal]:
+        raise NotImplementedError("objects are asked for")
+
+    predict_steps = predict
+
+    def pack(self, embedding: PromptableEmbedding) -> PackedEmbedding:
+        raise NotImplementedError("nothing is kept on disk")
+
+    def unpack(self, packed: PackedEmbedding, plane: np.ndarray) -> PromptableEmbedding:
+        raise NotImplementedError("nothing is kept on disk")

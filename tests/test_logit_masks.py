@@ -4,36 +4,24 @@ from __future__ import annotations
 
 import numpy as np
 
-from napari_vlseg.logit_masks import logit_crop, mask_crop
+from napari_vlseg.logit_masks import full_mask, logits_within, mask_crop
 from napari_vlseg.object_prompts import MaskLogits
 
 HILL = MaskLogits(np.array([[-9, -9, -9], [-9, 6, -3], [-9, -9, -9]], np.float32), (10, 20, 12, 12))
 
 
-def test_logits_meet_the_mask_where_they_are_positive() -> None:
-    top, left, values = logit_crop(HILL, (40, 40))
-    on_plane = np.full((40, 40), -1.0)
-    on_plane[top : top + values.shape[0], left : left + values.shape[1]] = values
-    row, col, mask = mask_crop(HILL, (40, 40))
-    expected = np.zeros((40, 40), bool)
-    expected[row : row + mask.shape[0], col : col + mask.shape[1]] = mask
-    np.testing.assert_array_equal(on_plane > 0, expected)
+def test_logits_are_positive_where_the_mask_is() -> None:
+    values = logits_within(HILL, (0, 0, 40, 40))
+    np.testing.assert_array_equal(values > 0, full_mask(mask_crop(HILL, (40, 40)), (40, 40)))
     assert 3 < values.max() <= 6
 
 
-def test_a_lower_level_shows_the_surroundings() -> None:
-    top, left, values = logit_crop(HILL, (40, 40), above=-4)
-    _, _, positive = logit_crop(HILL, (40, 40))
-    assert values.size > positive.size
-    assert values.min() < -4
-    assert (top, left) >= (10, 20)
+def test_a_part_is_the_same_as_in_the_whole() -> None:
+    whole = logits_within(HILL, (0, 0, 40, 40))
+    part = logits_within(HILL, (13, 5, 6, 21))
+    np.testing.assert_allclose(part, whole[13:19, 5:26], atol=1e-5)
 
 
-def test_what_reaches_beyond_the_plane_is_cut_off() -> None:
-    top, left, values = logit_crop(HILL, (15, 25), above=-4)
-    assert top + values.shape[0] <= 15
-    assert left + values.shape[1] <= 25
-
-
-def test_nothing_above_the_level_is_nothing() -> None:
-    assert logit_crop(HILL, (40, 40), above=7)[2].size == 0
+def test_where_logits_do_not_reach_there_is_no_object() -> None:
+    assert (logits_within(HILL, (30, 0, 5, 40)) == -8).all()
+    assert (logits_within(HILL, (0, 0, 40, 20)) == -8).all()

@@ -66,11 +66,11 @@ def propose(
     for message in notices:
         yield Notice(message)
     encoding = encode(model, plane, working_scale=working_scale, cache=cache)
-    embedding = yield from _noting(encoding, notices)
+    embedding = yield from noting(encoding, notices)
     conditionals = [model.condition(row, prompts.templates, prompts.visual) for row in rows]
     flat = [vector for own, negatives in conditionals for vector in (own, *negatives)]
     follow = model.default_edges if edges is None else edges
-    maps = yield from _noting(model.predict_steps(embedding, flat, edges=follow), notices)
+    maps = yield from noting(model.predict_steps(embedding, flat, edges=follow), notices)
     probabilities = _subtract_negatives(maps, conditionals)
     thresholds = tuple(
         model.default_threshold if row.threshold is None else row.threshold for row in rows
@@ -110,13 +110,22 @@ def rethreshold(
     Returns
     -------
     Proposals
-        Shares the probabilities with the old one.
+        Shares the probabilities with the old one. Outlines that a click model drew are not
+        kept: `refined_by` is None again, and a notice says so.
     """
+    notices = proposals.notices
+    if proposals.refined_by is not None:
+        notices += (
+            f"The outlines are those of the map again: {proposals.refined_by.name} has not "
+            "seen these objects. Outline them anew, or undo the change.",
+        )
     return _build(
         replace(
             proposals,
             thresholds=_new_thresholds(proposals, thresholds),
             postprocess=postprocess or proposals.postprocess,
+            refined_by=None,
+            notices=notices,
         )
     )
 
@@ -147,7 +156,7 @@ def vocabulary_notices(model: DenseSegmenter, rows: Iterable[ClassPrompt]) -> tu
     return tuple(dict.fromkeys(messages))
 
 
-def _noting(work: Work[T], notices: list[str]) -> Work[T]:
+def noting(work: Work[T], notices: list[str]) -> Work[T]:
     """The same work; what it tells the person is also written to `notices`."""
     try:
         while True:
@@ -175,10 +184,11 @@ def _subtract_negatives(
 
 def _build(draft: Proposals) -> Proposals:
     labels, stats = label_objects(draft.probabilities, draft.thresholds, draft.postprocess)
-    return replace(draft, labels=labels, objects=_object_table(draft, stats))
+    return replace(draft, labels=labels, objects=object_table(draft, stats))
 
 
-def _object_table(draft: Proposals, stats: Sequence[ObjectStats]) -> pd.DataFrame:
+def object_table(draft: Proposals, stats: Sequence[ObjectStats]) -> pd.DataFrame:
+    """Fresh rows of `OBJECT_COLUMNS` for labels; classes and the rest come from the draft."""
     if not stats:
         return empty_objects()
     described = {row.name: row.describe() for row in draft.prompts.rows}

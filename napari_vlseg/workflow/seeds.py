@@ -1,0 +1,117 @@
+"""Objects of a probability map as prompts for a click model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage as ndi
+
+from napari_vlseg.masks import ObjectStats
+from napari_vlseg.object_prompts import Box, MaskLogits, ObjectPrompt
+
+_INSIDE_LOGIT = 6.0
+_MARGIN = 0.5
+_AS_THICK = 0.5
+_EIGHT_NEIGHBOURS = np.ones((3, 3), bool)
+
+
+@dataclass(frozen=True, eq=False)
+class Seed:
+    """One object that a map suggests, on its bounding box.
+
+    Attributes
+    ----------
+    top, left : int
+        Corner of the box, in pixels of the plane.
+    mask : numpy.ndarray, shape (rows, cols), bool
+    class_index : int
+        Index of the class in the probabilities.
+    """
+
+    top: int
+    left: int
+    mask: npt.NDArray[np.bool_] = field(repr=False)
+    class_index: int
+
+    @property
+    def box(self) -> Box:
+        """(top, left, bottom, right) edges, (0, 0) being the centre of the first pixel."""
+        rows, cols = self.mask.shape
+        return self.top - 0.5, self.left - 0.5, self.top + rows - 0.5, self.left + cols - 0.5
+
+    @property
+    def window(self) -> tuple[slice, slice]:
+        """Where the box lies in arrays of the plane's shape."""
+        rows, cols = self.mask.shape
+        return slice(self.top, self.top + rows), slice(self.left, self.left + cols)
+
+    def surroundings(self, shape: tuple[int, int]) -> tuple[int, int, int, int]:
+        """(top, left, height, width) of the part of a plane in which its outline may lie."""
+        rows, cols = self.mask.shape
+        margin = 2 + round(_MARGIN * max(rows, cols))
+        top, left = max(self.top - margin, 0), max(self.left - margin, 0)
+        bottom = min(self.top + rows + margin, shape[0])
+        right = min(self.left + cols + margin, shape[1])
+        return top, left, bottom - top, right - left
+
+
+def find_seeds(labels: npt.NDArray[np.integer], objects: Sequence[ObjectStats]) -> list[Seed]:
+    """One seed per object of a label image; `objects` as from `label_objects`."""
+    boxes = ndi.find_objects(labels)
+    return [
+        Seed(
+            boxes[known.label - 1][0].start,
+            boxes[known.label - 1][1].start,
+            labels[boxes[known.label - 1]] == known.label,
+            known.class_index,
+        )
+        for known in objects
+    ]
+
+
+def point_prompt(seed: Seed) -> ObjectPrompt:
+    """A click at the place farthest inside; it says nothing of where the map sees the border."""
+    depth = _depth(seed.mask)
+    row, col = np.unravel_index(int(depth.argmax()), depth.shape)
+    return ObjectPrompt(
+        np.array([[seed.top + row, seed.left + col]], np.float32),
+        np.ones(1, np.int64),
+        near=seed.box,
+    )
+
+
+def box_prompt(seed: Seed) -> ObjectPrompt:
+    """The bounding box."""
+    return ObjectPrompt(box=seed.box, near=seed.box)
+
+
+def mask_prompt(seed: Seed) -> ObjectPrompt:
+    """The bounding box, and the object itself as logits."""
+    padded = np.pad(seed.mask, 1)
+    values = np.where(padded, _INSIDE_LOGIT, -_INSIDE_LOGIT).astype(np.float32)
+    logits = MaskLogits(values, (seed.top - 1, seed.left - 1, *values.shape))
+    return ObjectPrompt(box=seed.box, mask=logits, near=seed.box)
+
+
+def left_over(seed: Seed, claimed: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """Parts of a seed, on its box, that were not claimed and may be further objects.
+
+    A rim around what was claimed is none: a part is at least half as thick as the seed, and
+    what is thinner than a quarter is cut off.
+    """
+    rest = seed.mask & ~claimed
+    thick = _AS_THICK * _depth(seed.mask).max()
+    if not rest.any() or _depth(rest).max() < thick:
+        return np.zeros_like(rest)
+    core = _depth(rest) >= thick / 2
+    parts, n_parts = ndi.label(ndi.distance_transform_edt(~core) < thick / 2, _EIGHT_NEIGHBOURS)
+    thickness = ndi.maximum(_depth(rest), parts, range(1, n_parts + 1))
+    return np.isin(parts, np.flatnonzero(np.asarray(thickness) >= thick) + 1)
+
+
+def _depth(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
+    """Distance to the nearest pixel outside, taking everything beyond the box as outside."""
+    return np.asarray(ndi.distance_transform_edt(np.pad(mask, 1)))[1:-1, 1:-1]
