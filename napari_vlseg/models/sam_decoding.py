@@ -8,6 +8,8 @@ import torch
 
 from napari_vlseg.models.sam_drawing import draw_prompts
 
+_MAPS = ("image_embeddings", "image_positional_embeddings")
+
 
 def decode_prompts(
     model: Any,
@@ -124,9 +126,10 @@ def lay_out_by_place(model: Any) -> None:
     def by_place(
         _: Any, args: tuple[Any, ...], inputs: dict[str, Any]
     ) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        for name in ("image_embeddings", "image_positional_embeddings"):
-            inputs[name] = inputs[name].contiguous(memory_format=torch.channels_last)
-        return args, inputs
+        maps, positions = (inputs[name] for name in _MAPS)
+        alike = positions[:1].contiguous(memory_format=torch.channels_last)
+        maps = maps.contiguous(memory_format=torch.channels_last)
+        return args, inputs | dict(zip(_MAPS, (maps, alike.expand_as(positions)), strict=True))
 
     model.mask_decoder.transformer.register_forward_pre_hook(by_place, with_kwargs=True)
 
