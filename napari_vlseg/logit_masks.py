@@ -12,6 +12,7 @@ from napari_vlseg.object_prompts import MaskLogits
 Mask = npt.NDArray[np.bool_]
 
 _SURELY_OUTSIDE = -8.0
+_BLOCK = 64
 
 
 def mask_crop(logits: MaskLogits, shape: tuple[int, int]) -> tuple[int, int, Mask]:
@@ -96,23 +97,46 @@ def _shared(covered: tuple[int, ...], asked: tuple[int, ...]) -> range:
 
 def _interpolated(logits: MaskLogits, rows: range, cols: range) -> npt.NDArray[np.float32]:
     """Logits of some pixels of their own window."""
-    height, width = logits.values.shape
-    row_taps, row_weights = _weights(height, logits.window[2], rows)
-    col_taps, col_weights = _weights(width, logits.window[3], cols)
-    return np.asarray(row_weights @ logits.values[row_taps, col_taps] @ col_weights.T)
+    (height, width), (_, _, tall, wide) = logits.values.shape, logits.window
+    needed = logits.values[_taps(height, tall, rows), _taps(width, wide, cols)]
+    columns = _along_rows(needed.T, width, wide, cols)
+    return _along_rows(columns.T, height, tall, rows)
 
 
-def _weights(count: int, length: int, pixels: range) -> tuple[slice, npt.NDArray[np.float32]]:
-    """Which values make some pixels of an axis, and the share of each, (pixels, values)."""
+def _along_rows(
+    values: npt.NDArray[np.float32], count: int, length: int, pixels: range
+) -> npt.NDArray[np.float32]:
+    """Some of the `length` pixels that interpolate `count` rows of values.
+
+    `values` are the rows that these pixels need. Each pixel needs few of them, so that blocks of
+    pixels are made of narrow bands.
+    """
+    first = _taps(count, length, pixels).start
+    found = np.empty((len(pixels), values.shape[1]), np.float32)
+    for start in range(0, len(pixels), _BLOCK):
+        some = pixels[start : start + _BLOCK]
+        taps = _taps(count, length, some)
+        band = values[taps.start - first : taps.stop - first]
+        np.matmul(_weights(count, length, some), band, out=found[start : start + len(some)])
+    return found
+
+
+def _taps(count: int, length: int, pixels: range) -> slice:
+    """Which of `count` values make some of `length` pixels."""
     scale = count / length
     support = max(1.0, scale)
+    first, last = ((pixel + 0.5) * scale for pixel in (pixels.start, pixels.stop - 1))
+    return slice(max(0, math.floor(first - support)), min(count, math.ceil(last + support)))
+
+
+def _weights(count: int, length: int, pixels: range) -> npt.NDArray[np.float32]:
+    """Share of each value of `_taps` in each pixel, shape (pixels, values)."""
+    scale = count / length
     centres = (np.arange(pixels.start, pixels.stop) + 0.5) * scale
-    taps = slice(
-        max(0, math.floor(centres[0] - support)), min(count, math.ceil(centres[-1] + support))
-    )
+    taps = _taps(count, length, pixels)
     away = np.abs(np.arange(taps.start, taps.stop) + 0.5 - centres[:, None])
-    weights = np.maximum(1 - away / support, 0)
-    return taps, (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
+    weights = np.maximum(1 - away / max(1.0, scale), 0)
+    return (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
 
 
 def _trimmed(found: Mask, top: int, left: int) -> tuple[int, int, Mask]:
