@@ -9,14 +9,14 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 
 from napari_vlseg.errors import CacheError
@@ -27,6 +27,19 @@ FORMAT = "1"
 """Raise it whenever a file of the older form, or what a model packs, must not be used."""
 
 SUFFIX = ".embedding.safetensors"
+
+_LENGTH_BYTES = 8
+_LONGEST_HEADER = 10_000_000
+_DTYPES = {
+    "F64": torch.float64,
+    "F32": torch.float32,
+    "F16": torch.float16,
+    "BF16": torch.bfloat16,
+    "I64": torch.int64,
+    "I32": torch.int32,
+    "U8": torch.uint8,
+    "BOOL": torch.bool,
+}
 
 
 @dataclass(frozen=True)
@@ -101,14 +114,14 @@ def read_embedding(path: Path, key: str) -> PackedEmbedding:
     OSError
         If it is not there, or the system refuses.
     """
-    with _opened(path) as file:
-        header = _header(file)
-        checksum = header.pop("checksum", None)
-        if (header.get("format"), header.get("key")) != (FORMAT, key):
-            raise _unusable("it is of another form or image")
-        names = file.keys()
-        # Copies: what stays mapped to a file fails when the drive is gone.
-        tensors = {name: file.get_tensor(name).clone() for name in names}
+    # Not by safetensors: it opens a file twice, between which another process may replace it.
+    data = np.fromfile(path, np.uint8)
+    length = _header_length(data[:_LENGTH_BYTES].tobytes())
+    table, header = _parse(data[_LENGTH_BYTES:][:length].tobytes())
+    checksum = header.pop("checksum", None)
+    if (header.get("format"), header.get("key")) != (FORMAT, key):
+        raise _unusable("it is of another form or image")
+    tensors = _tensors(table, torch.from_numpy(data)[_LENGTH_BYTES + length :])
     if checksum != _checksum(tensors, header):
         raise _unusable("its checksum differs")
     dtypes = json.loads(header["dtypes"])
@@ -126,8 +139,8 @@ def read_facts(path: Path) -> EmbeddingFacts:
     OSError
         If it is not there, or the system refuses.
     """
-    with _opened(path) as file:
-        header = _header(file)
+    with path.open("rb") as stream:
+        _, header = _parse(stream.read(_header_length(stream.read(_LENGTH_BYTES))))
     try:
         height, width = json.loads(header["shape"])
         return EmbeddingFacts(header["model"], (height, width))
@@ -153,17 +166,32 @@ def _checksum(tensors: Mapping[str, torch.Tensor], header: Mapping[str, str]) ->
     return digest.hexdigest()
 
 
-@contextmanager
-def _opened(path: Path) -> Iterator[Any]:
+def _header_length(start: bytes) -> int:
+    length = int.from_bytes(start, "little")
+    if not 0 < length <= _LONGEST_HEADER:
+        raise _unusable("its header is damaged")
+    return length
+
+
+def _parse(text: bytes) -> tuple[dict[str, Any], dict[str, str]]:
+    """Where each tensor is, and what the header says beside."""
     try:
-        with safe_open(path, "pt") as file:
-            yield file
-    except (SafetensorError, ValueError) as error:
-        raise _unusable(str(error)) from error
+        table = json.loads(text)
+        return table, dict(table.pop("__metadata__"))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise _unusable("its header is damaged") from error
 
 
-def _header(file: Any) -> dict[str, str]:
-    return dict(file.metadata() or {})
+def _tensors(table: Mapping[str, Any], data: torch.Tensor) -> dict[str, torch.Tensor]:
+    try:
+        return {
+            name: data[slice(*entry["data_offsets"])]
+            .view(_DTYPES[entry["dtype"]])
+            .reshape(entry["shape"])
+            for name, entry in table.items()
+        }
+    except (RuntimeError, KeyError, TypeError, ValueError) as error:
+        raise _unusable("its tensors are not where its header says") from error
 
 
 def _dtype(name: str) -> torch.dtype:

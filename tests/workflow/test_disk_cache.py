@@ -235,7 +235,8 @@ def write_and_read(folder: Path) -> None:
     cache = DiskCache(folder, max_bytes=6000)
     for turn in range(30):
         for key in "abc":
-            tensors = {"maps": torch.full((500,), ord(key) + 1e-4)}
+            size = 500 + turn % 7  # as of an embedding that grew
+            tensors = {"maps": torch.full((size,), ord(key) + 1e-4)}
             cache.write(PackedEmbedding(key, tensors), FACTS)
             found = cache.read("abc"[turn % 3])
             assert found is None or (found.tensors["maps"] == ord(found.key) + 1e-4).all()
