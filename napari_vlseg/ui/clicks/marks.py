@@ -109,7 +109,7 @@ class Marks:
         clicks_before, drawn_before = _apart(self._strokes)
         self._strokes = tuple(strokes)
         if clicks != clicks_before:
-            _set_points(points, clicks, self._key)
+            _set_points(points, clicks, self._key, self._pixels(_MARK_PIXELS))
         if drawn != drawn_before:
             _set_lines(lines, drawn, self._key, self._pixels(_LINE_PIXELS))
 
@@ -125,15 +125,19 @@ class Marks:
             **{**options, "translate": _shifted(place.placement, key)},
         )
         lines = Vectors(
-            np.zeros((0, 2, n_axes)), ndim=n_axes, name="clicks: lines", opacity=1.0, **options
+            np.zeros((0, 2, n_axes)),
+            ndim=n_axes,
+            name="clicks: lines",
+            vector_style="line",
+            opacity=1.0,
+            **options,
         )
         points = Points(
             np.zeros((0, n_axes)),
             ndim=n_axes,
             name="clicks: points",
-            size=1e3,
-            canvas_size_limits=(_MARK_PIXELS, _MARK_PIXELS),
-            border_width=0,
+            border_width=0.1,
+            border_color="black",
             **options,
         )
         self._place, self._layers = (image, view), (labels, lines, points)
@@ -211,13 +215,14 @@ def _shifted(placement: dict[str, Any], key: Key) -> np.ndarray:
     return np.asarray(placement["translate"] + linear(placement) @ offset)
 
 
-def _set_points(layer: Points, clicks: Sequence[Stroke], key: Key) -> None:
+def _set_points(layer: Points, clicks: Sequence[Stroke], key: Key, size: float) -> None:
     signs = [click.includes for click in clicks for _ in click.places]
     with layer.events.data.blocker():  # the viewer's axes stay as they are
         layer.data = _lifted([click.places for click in clicks], key)
     if signs:
         layer.face_color = [INCLUDE_COLOR if sign else EXCLUDE_COLOR for sign in signs]
         layer.symbol = ["disc" if sign else "x" for sign in signs]
+        layer.size = size
     layer.selected_data = set()
 
 
