@@ -24,8 +24,8 @@ _FINEST_SIDE, _COARSEST_SIDE = 0.25, 1.0
 _CUT_COVERAGE = 0.35
 
 # A linear rule of how well a candidate fits what was meant, fitted on training images.
-_BASE = -0.15
-_SCORE, _CUT, _OFF_CENTRE, _SMALL, _STABLE, _SURE = 0.57, -0.14, -0.79, -0.11, 0.6, 0.16
+_BASE = -0.11
+_SCORE, _CUT, _OFF_CENTRE, _SMALL, _STABLE, _SURE = 0.53, -0.14, -0.87, -0.1, 0.63, 0.11
 
 _STABLE_LOGIT = 1.0
 _SURE_LOGIT = 6.0
