@@ -15,12 +15,13 @@ if TYPE_CHECKING:
     from napari_vlseg.corrections.store import Project
     from napari_vlseg.prompts import ClassPrompt, PromptTable, ReferencePrompt
     from napari_vlseg.proposals import PostProcess, Proposals
-    from napari_vlseg.workflow.api import load_model, segment
+    from napari_vlseg.workflow.api import load_model, segment, segment_everything
     from napari_vlseg.workflow.export import export_project
 
 _HOMES = {
     "load_model": "napari_vlseg.workflow.api",
     "segment": "napari_vlseg.workflow.api",
+    "segment_everything": "napari_vlseg.workflow.api",
     "Project": "napari_vlseg.corrections.store",
     "export_project": "napari_vlseg.workflow.export",
     "ClassPrompt": "napari_vlseg.prompts",
@@ -41,6 +42,7 @@ __all__ = [
     "export_project",
     "load_model",
     "segment",
+    "segment_everything",
 ]
 
 

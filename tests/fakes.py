@@ -179,7 +179,8 @@ class KnowingSegmenter:
         return self._proposal(np.where(found, 8, -8), (int(rows.min()), int(cols.min())))
 
     def _proposal(self, values: np.ndarray, corner: tuple[int, int]) -> MaskProposal:
-        logits = MaskLogits(values.astype(np.float32), (*corner, *values.shape))
+        around = np.pad(values, 1, constant_values=-8).astype(np.float32)
+        logits = MaskLogits(around, (corner[0] - 1, corner[1] - 1, *around.shape))
         return MaskProposal(logits, self.score, self.truth.shape)
 
     def _meant(self, prompt: ObjectPrompt) -> int:

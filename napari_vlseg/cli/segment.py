@@ -12,7 +12,8 @@ from napari_vlseg.cli.options import AsJson, CacheFolder, Debug, NoCache, Out
 from napari_vlseg.cli.reporter import ExitCode, Reporter, reporting
 
 if TYPE_CHECKING:
-    from napari_vlseg.models.base import DenseSegmenter
+    from napari_vlseg.models.spec import AnyModel
+    from napari_vlseg.proposals import ModelInfo
     from napari_vlseg.workflow.batch import Outcome
 
 _PROMPT = "Prompt"
@@ -44,6 +45,14 @@ def segment(
             rich_help_panel=_PROMPT,
         ),
     ] = None,
+    everything: Annotated[
+        bool,
+        typer.Option(
+            "--everything",
+            help="Outline all objects with a click model, instead of a prompt.",
+            rich_help_panel=_PROMPT,
+        ),
+    ] = False,
     mix: Annotated[
         float,
         typer.Option(
@@ -96,7 +105,8 @@ def segment(
             metavar="T",
             min=0,
             max=1,
-            help=r"Probability from which a pixel counts. \[default: the model's]",
+            help="Probability from which a pixel counts; with --everything, predicted IoU from "
+            r"which an object does. \[default: the model's]",
             rich_help_panel=_LABELS,
         ),
     ] = None,
@@ -143,13 +153,14 @@ def segment(
         ),
     ] = None,
     model: Annotated[
-        str,
+        str | None,
         typer.Option(
             metavar="NAME|PATH",
-            help="A name from `napari-vlseg models`, or a local folder.",
+            help="A name from `napari-vlseg models`, or a local folder. "
+            r"\[default: vlseg-mini; with --everything sam-mini]",
             rich_help_panel=_MODEL,
         ),
-    ] = "vlseg-mini",
+    ] = None,
     device: Annotated[
         str,
         typer.Option(
@@ -161,6 +172,15 @@ def segment(
         typer.Option(
             metavar="S",
             help=r"Image pixels per model pixel; above 1 for large objects. \[default: automatic]",
+            rich_help_panel=_MODEL,
+        ),
+    ] = None,
+    refine: Annotated[
+        str | None,
+        typer.Option(
+            "--refine",
+            metavar="NAME|PATH",
+            help="Click model that outlines each object found, such as sam-mini.",
             rich_help_panel=_MODEL,
         ),
     ] = None,
@@ -181,7 +201,7 @@ def segment(
     as_json: AsJson = False,
     debug: Debug = False,
 ) -> None:
-    """Segment images by text, by reference regions, or by both.
+    """Segment images by text, by reference regions, by both, or without a prompt.
 
     Writes DIR/<stem>.tif (labels, 0 is background) and DIR/proposals.json
     (one record per object). Files of an earlier run are replaced, other
@@ -189,48 +209,77 @@ def segment(
     """
     with reporting(as_json, debug) as reporter:
         from napari_vlseg.cli.cache import open_cache
+        from napari_vlseg.cli.everything import check_goes_with_everything, everything_in_files
         from napari_vlseg.cli.parsing import build_table, parse_channels, parse_plane
         from napari_vlseg.cli.references import parse_reference
+        from napari_vlseg.models import registry
         from napari_vlseg.proposals import PostProcess
         from napari_vlseg.visual_prompts import VisualPromptSettings
         from napari_vlseg.workflow.batch import segment_files
         from napari_vlseg.workflow.jobs import plan_jobs
+        from napari_vlseg.workflow.refine import check_instances
 
         specs = [parse_reference(spec) for spec in reference or ()]
+        inputs = [path for spec in specs for path in (spec.image, spec.mask)]
+        where: dict[str, Any] = {
+            "index": parse_plane(plane),
+            "channels": parse_channels(channel or ()),
+            "cache": None if no_cache else open_cache(cache),
+        }
+        if everything:
+            check_goes_with_everything(
+                {
+                    "--text": text,
+                    "--reference": reference,
+                    "--semantic": semantic,
+                    "--refine": refine,
+                    "--working-scale": working_scale,
+                    "--edges": edges is not None,
+                }
+            )
+            jobs = plan_jobs(images, out, probabilities=probabilities)
+            clicking = registry.require_promptable(
+                load(model or registry.DEFAULT_CLICK_MODEL, device, offline, reporter)
+            )
+            work = everything_in_files(
+                jobs, clicking, threshold=threshold, min_size=min_size, **where
+            )
+            _report(reporter, reporter.run(work), clicking.info, out)
+            return
         visual = VisualPromptSettings(reference_context, reference_background, reference_blur)
         table = build_table(text or (), specs, mix, threshold, template, visual)
-        index, channels = parse_plane(plane), parse_channels(channel or ())
-        inputs = [path for spec in specs for path in (spec.image, spec.mask)]
-        jobs = plan_jobs(images, out, probabilities=probabilities, inputs=inputs)
-        segmenter = load(model, device, offline, reporter)
         post = PostProcess(mode="semantic" if semantic else "instances", min_size=min_size)
+        if refine is not None:
+            check_instances(post.mode)
+        jobs = plan_jobs(images, out, probabilities=probabilities, inputs=inputs)
+        segmenter = registry.require_dense(
+            load(model or registry.DEFAULT_MODEL, device, offline, reporter)
+        )
+        outliner = None
+        if refine is not None:
+            outliner = registry.require_promptable(load(refine, device, offline, reporter))
         work = segment_files(
             jobs,
             segmenter,
             table,
+            outliner=outliner,
             postprocess=post,
             working_scale=working_scale,
             edges=edges,
-            index=index,
-            channels=channels,
-            cache=None if no_cache else open_cache(cache),
+            **where,
         )
-        outcomes = reporter.run(work)
-        _report(reporter, outcomes, segmenter, out)
+        _report(reporter, reporter.run(work), segmenter.info, out)
 
 
-def load(name: str, device: str, offline: bool, reporter: Reporter) -> DenseSegmenter:
+def load(name: str, device: str, offline: bool, reporter: Reporter) -> AnyModel:
     """Load a model with its progress shown."""
     from napari_vlseg.models import registry
 
     # None leaves the decision to the environment, which may say offline too.
-    model = reporter.run(registry.load_steps(name, device=device, offline=offline or None))
-    return registry.require_dense(model)
+    return reporter.run(registry.load_steps(name, device=device, offline=offline or None))
 
 
-def _report(
-    reporter: Reporter, outcomes: Sequence[Outcome], model: DenseSegmenter, out: Path
-) -> None:
+def _report(reporter: Reporter, outcomes: Sequence[Outcome], model: ModelInfo, out: Path) -> None:
     from rich.table import Table
 
     from napari_vlseg.workflow.records import RECORDS_NAME
@@ -239,8 +288,8 @@ def _report(
     document: dict[str, Any] = {
         "out": str(out),
         "records": None if len(failed) == len(outcomes) else str(out / RECORDS_NAME),
-        "model": str(model.info),
-        "device": model.info.device,
+        "model": str(model),
+        "device": model.device,
         "images": [outcome.to_dict() for outcome in outcomes],
         "notices": reporter.notices,
     }

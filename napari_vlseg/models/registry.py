@@ -160,6 +160,22 @@ def require_dense(model: AnyModel) -> DenseSegmenter:
     return model
 
 
+def require_promptable(model: AnyModel) -> PromptableSegmenter:
+    """The model itself, if it takes clicks and boxes.
+
+    Raises
+    ------
+    ModelError
+        If it takes text and references only.
+    """
+    if not isinstance(model, PromptableSegmenter):
+        raise ModelError(
+            f"The model “{model.info.name}” takes text and references, not clicks: "
+            f"choose {', '.join(spec.name for spec in specs('clicks'))}."
+        )
+    return model
+
+
 def _load_builtin(spec: ModelSpec, request: LoadRequest) -> Work[AnyModel]:
     folder, revision = yield from _builtin_folder(spec, request)
     yield Progress(f"loading {spec.name}", 0, 1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
-from typing import Any, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 
@@ -12,12 +12,23 @@ from napari_vlseg.errors import ImageError, PromptError
 from napari_vlseg.events import Event, run
 from napari_vlseg.images import ImageView, extract_plane, leading_axes
 from napari_vlseg.models.base import DenseSegmenter, PromptableSegmenter
-from napari_vlseg.models.registry import DEFAULT_MODEL, load, require_dense
+from napari_vlseg.models.registry import (
+    DEFAULT_CLICK_MODEL,
+    DEFAULT_MODEL,
+    load,
+    require_dense,
+    require_promptable,
+)
 from napari_vlseg.prompts import TEMPLATES, PromptTable, ReferencePrompt
 from napari_vlseg.proposals import PostProcess, Proposals
 from napari_vlseg.visual_prompts import VisualPromptSettings
+from napari_vlseg.workflow import everything
 from napari_vlseg.workflow.cache import EmbeddingCache
-from napari_vlseg.workflow.propose import propose
+from napari_vlseg.workflow.everything import EverythingSettings
+from napari_vlseg.workflow.refine import propose_refined
+
+if TYPE_CHECKING:
+    from napari_vlseg.models.spec import AnyModel
 
 Region = np.ndarray | Sequence[float]
 ReferenceLike = ReferencePrompt | tuple[np.ndarray, Region]
@@ -77,6 +88,7 @@ def segment(
     postprocess: PostProcess | None = None,
     working_scale: float | None = None,
     edges: bool | None = None,
+    refine: str | PromptableSegmenter | None = None,
     view: ImageView | None = None,
     index: Sequence[int] = (),
     cache: EmbeddingCache | None = None,
@@ -114,6 +126,9 @@ def segment(
         Image pixels per model pixel; None chooses.
     edges : bool, optional
         Whether the probabilities follow the edges of the image; None leaves it to the model.
+    refine : str or PromptableSegmenter, optional
+        A click model, such as "sam-mini", that draws the outline of each object that was
+        found, and tells apart objects that touch.
     view : ImageView, optional
         Channels, colours and contrast. None takes a last axis of 3 or 4 as RGB(A).
     index : sequence of int
@@ -127,7 +142,8 @@ def segment(
     -------
     Proposals
         ``.labels`` (H, W) int32, ``.probabilities`` (n_classes, H, W) float32 in the order of
-        ``.classes``, ``.objects`` with one row per label.
+        ``.classes``, ``.objects`` with one row per label, and the columns
+        `napari_vlseg.proposals.OUTLINE_COLUMNS` where `refine` is given.
 
     Raises
     ------
@@ -150,16 +166,58 @@ def segment(
         visual=visual,
     )
     plane = _plane(image, view, index)
-    segmenter = _load_once(model, device) if isinstance(model, str) else model
-    work = propose(
-        segmenter,
+    work = propose_refined(
+        require_dense(_loaded(model, device)),
         plane,
         table,
+        outliner=None if refine is None else require_promptable(_loaded(refine, device)),
         postprocess=postprocess or PostProcess(mode=mode),
         working_scale=working_scale,
         edges=edges,
         cache=cache,
     )
+    return run(work, on_event)
+
+
+def segment_everything(
+    image: np.ndarray,
+    *,
+    model: str | PromptableSegmenter = DEFAULT_CLICK_MODEL,
+    device: str = "auto",
+    settings: EverythingSettings | None = None,
+    view: ImageView | None = None,
+    index: Sequence[int] = (),
+    cache: EmbeddingCache | None = None,
+    on_event: Callable[[Event], Any] | None = None,
+) -> Proposals:
+    """Outline every object of an image without a prompt, for review.
+
+    Parameters
+    ----------
+    image : array-like
+        As in `segment`.
+    model : str or PromptableSegmenter
+        A click model, by name, folder or from `load_model`.
+    device : str
+        See `load_model`; not used where `model` is loaded already.
+    settings : EverythingSettings, optional
+        Grid of points, and what counts as an object.
+    view, index, cache, on_event
+        As in `segment`.
+
+    Returns
+    -------
+    Proposals
+        Of the class "object". ``.probabilities`` hold the IoU that the model predicts for the
+        object of each pixel.
+
+    Raises
+    ------
+    ImageError, ModelError, SettingsError
+    """
+    plane = _plane(image, view, index)
+    segmenter = require_promptable(_loaded(model, device))
+    work = everything.segment_everything(segmenter, plane, cache=cache, settings=settings)
     return run(work, on_event)
 
 
@@ -214,7 +272,11 @@ def _box_mask(box: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     return mask
 
 
-@lru_cache(maxsize=2)
-def _load_once(name: str, device: str) -> DenseSegmenter:
+def _loaded(model: str | AnyModel, device: str) -> AnyModel:
+    return _load_once(model, device) if isinstance(model, str) else model
+
+
+@lru_cache(maxsize=4)
+def _load_once(name: str, device: str) -> AnyModel:
     """A loop over images with a model's name loads it once."""
-    return require_dense(load(name, device=device))
+    return load(name, device=device)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -19,14 +20,16 @@ from napari_vlseg.images import (
     plane_shape,
     read_image,
 )
-from napari_vlseg.models.base import DenseSegmenter
+from napari_vlseg.models.base import DenseSegmenter, PromptableSegmenter
 from napari_vlseg.prompts import PromptTable
 from napari_vlseg.proposals import PostProcess, Proposals
 from napari_vlseg.workflow.cache import EmbeddingCache
 from napari_vlseg.workflow.jobs import Job
 from napari_vlseg.workflow.label_files import write_labels, write_probabilities
-from napari_vlseg.workflow.propose import propose
 from napari_vlseg.workflow.records import object_records, write_records
+from napari_vlseg.workflow.refine import propose_refined
+
+ProposePlane: TypeAlias = Callable[[np.ndarray], Work[Proposals]]
 
 
 @dataclass(frozen=True)
@@ -67,12 +70,55 @@ def segment_files(
     model: DenseSegmenter,
     prompts: PromptTable,
     *,
+    outliner: PromptableSegmenter | None = None,
     postprocess: PostProcess | None = None,
     working_scale: float | None = None,
     edges: bool | None = None,
     index: Sequence[int] = (),
     channels: Sequence[Channel] = (),
     cache: EmbeddingCache | None = None,
+) -> Work[tuple[Outcome, ...]]:
+    """Segment images by prompts and write their labels and records; see `write_proposals`.
+
+    Parameters
+    ----------
+    jobs : sequence of Job
+        From `napari_vlseg.workflow.jobs.plan_jobs`.
+    model, prompts, outliner, postprocess, working_scale, edges
+        See `napari_vlseg.workflow.refine.propose_refined`.
+    index, channels
+        See `write_proposals`.
+    cache : EmbeddingCache, optional
+        Images that were encoded before are not encoded again.
+
+    Yields
+    ------
+    Progress or Notice
+
+    Returns
+    -------
+    tuple of Outcome
+        One for each job.
+    """
+    propose_plane = partial(
+        propose_refined,
+        model,
+        prompts=prompts,
+        outliner=outliner,
+        postprocess=postprocess,
+        working_scale=working_scale,
+        edges=edges,
+        cache=cache,
+    )
+    return write_proposals(jobs, propose_plane, index=index, channels=channels)
+
+
+def write_proposals(
+    jobs: Sequence[Job],
+    propose_plane: ProposePlane,
+    *,
+    index: Sequence[int] = (),
+    channels: Sequence[Channel] = (),
 ) -> Work[tuple[Outcome, ...]]:
     """Segment images one after another and write their labels and records.
 
@@ -84,14 +130,12 @@ def segment_files(
     ----------
     jobs : sequence of Job
         From `napari_vlseg.workflow.jobs.plan_jobs`.
-    model, prompts, postprocess, working_scale, edges
-        See `napari_vlseg.workflow.propose.propose`.
+    propose_plane : callable
+        Takes a plane, float32 (H, W, 3) in [0, 1], and gives the work that makes proposals.
     index : sequence of int
         Position on each leading axis of the images.
     channels : sequence of Channel
         Which channels are looked at, and in which colours; all of them when empty.
-    cache : EmbeddingCache, optional
-        Images that were encoded before are not encoded again.
 
     Yields
     ------
@@ -110,15 +154,7 @@ def segment_files(
             try:
                 source = read_image(job.image)
                 plane = read_plane(source, index, channels)
-                proposals = yield from propose(
-                    model,
-                    plane,
-                    prompts,
-                    postprocess=postprocess,
-                    working_scale=working_scale,
-                    edges=edges,
-                    cache=cache,
-                )
+                proposals = yield from propose_plane(plane)
                 _write(job, source, proposals)
             except VlsegError as error:
                 yield Notice(f"{job.image}: {error}")

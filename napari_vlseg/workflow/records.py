@@ -11,7 +11,7 @@ from scipy import ndimage as ndi
 
 from napari_vlseg.errors import ExportError
 from napari_vlseg.files import atomic_write_text, reading
-from napari_vlseg.proposals import Proposals
+from napari_vlseg.proposals import OUTLINE_COLUMNS, Proposals
 
 RECORDS_NAME = "proposals.json"
 RECORD_KEYS = (
@@ -29,7 +29,8 @@ RECORD_KEYS = (
 )
 """Keys of a record. ``image``: path as it was given; ``labels``: name of the label image in the
 folder; ``bbox``: ``[row0, col0, row1, col1]`` in pixels, the end excluded; the rest as in
-`napari_vlseg.proposals.OBJECT_COLUMNS`."""
+`napari_vlseg.proposals.OBJECT_COLUMNS`. Where a click model drew the outlines the keys of
+`napari_vlseg.proposals.OUTLINE_COLUMNS` follow."""
 
 
 def object_records(image: str, labels_name: str, proposals: Proposals) -> list[dict[str, Any]]:
@@ -58,7 +59,8 @@ def object_records(image: str, labels_name: str, proposals: Proposals) -> list[d
             "labels": labels_name,
             "bbox": [rows.start, cols.start, rows.stop, cols.stop],
         }
-        records.append({key: _plain(record[key]) for key in RECORD_KEYS})
+        further = [key for key in OUTLINE_COLUMNS if key in row]
+        records.append({key: _plain(record[key]) for key in (*RECORD_KEYS, *further)})
     return records
 
 
@@ -115,5 +117,6 @@ def write_records(folder: Path, replaced: Collection[str], records: list[dict[st
 
 
 def _plain(value: Any) -> Any:
-    """NumPy scalars as the Python numbers that JSON knows."""
-    return value.item() if hasattr(value, "item") else value
+    """NumPy scalars as the Python numbers that JSON knows; null where there is no number."""
+    number = value.item() if hasattr(value, "item") else value
+    return None if number != number else number

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -27,23 +28,27 @@ from napari_vlseg.masks import (
     label_objects,
     number_in_raster_order,
 )
-from napari_vlseg.models.base import MaskProposal, PromptableEmbedding, PromptableSegmenter
+from napari_vlseg.models.base import (
+    DenseSegmenter,
+    MaskProposal,
+    PromptableEmbedding,
+    PromptableSegmenter,
+)
 from napari_vlseg.object_prompts import ObjectPrompt
-from napari_vlseg.proposals import OBJECT_COLUMNS, OUTLINE_COLUMNS, Proposals
+from napari_vlseg.prompts import PromptTable
+from napari_vlseg.proposals import OBJECT_COLUMNS, OUTLINE_COLUMNS, PostProcess, Proposals
 from napari_vlseg.workflow.cache import EmbeddingCache, encode
+from napari_vlseg.workflow.joint_map import divide_anew, joint_logits
 from napari_vlseg.workflow.overlaps import SoftOutline, agreement, distinct, paint
-from napari_vlseg.workflow.propose import noting, object_table
+from napari_vlseg.workflow.propose import noting, object_table, propose
 from napari_vlseg.workflow.seeds import (
     Seed,
     box_prompt,
     find_seeds,
-    left_over,
     mask_prompt,
     point_prompt,
 )
 
-_HIGHEST_LOGIT = 4.0
-_LOWEST_PROBABILITY = 1e-3
 _KINDS: tuple[Callable[[Seed], ObjectPrompt], ...] = (point_prompt, box_prompt, mask_prompt)
 _EIGHT_NEIGHBOURS = np.ones((3, 3), bool)
 
@@ -140,6 +145,42 @@ def refine(
     return _with_outlines(refined, drawn, settings)
 
 
+def propose_refined(
+    model: DenseSegmenter,
+    plane: npt.NDArray[np.float32],
+    prompts: PromptTable,
+    *,
+    outliner: PromptableSegmenter | None = None,
+    settings: RefineSettings | None = None,
+    postprocess: PostProcess | None = None,
+    cache: EmbeddingCache | None = None,
+    **options: Any,
+) -> Work[Proposals]:
+    """`propose`, and `refine` where there is a click model.
+
+    Parameters
+    ----------
+    model, plane, prompts, postprocess, cache
+        See `napari_vlseg.workflow.propose.propose`, to which further options are passed on.
+    outliner : PromptableSegmenter, optional
+        Draws the objects anew.
+    settings : RefineSettings, optional
+
+    Raises
+    ------
+    SettingsError
+        If there is a click model and one label per class, before anything runs.
+    """
+    if outliner is not None and postprocess is not None:
+        check_instances(postprocess.mode)
+    proposals = yield from propose(
+        model, plane, prompts, postprocess=postprocess, cache=cache, **options
+    )
+    if outliner is None:
+        return proposals
+    return (yield from refine(outliner, plane, proposals, cache=cache, settings=settings))
+
+
 def check_instances(mode: str) -> None:
     """Refuse labels that a click model can't outline one by one.
 
@@ -164,8 +205,8 @@ def _draw(
     found = label_objects(proposals.probabilities, proposals.thresholds, proposals.postprocess)
     seeds = find_seeds(*found)
     opinions = yield from model.predict_objects_steps(embedding, list(map(point_prompt, seeds)))
-    joint = _joint_logits(proposals, seeds, opinions, settings.share)
-    seeds = _divided_anew(proposals, seeds, joint)
+    joint = joint_logits(proposals, seeds, opinions, settings.share)
+    seeds = divide_anew(proposals, seeds, joint)
     prompts = [kind(seed) for seed in seeds for kind in _KINDS]
     answers = yield from model.predict_objects_steps(embedding, prompts)
     per_seed = [
@@ -175,54 +216,6 @@ def _draw(
         _outlined(seed, [best for best, *_ in group], joint[seed.class_index], settings)
         for seed, group in zip(seeds, per_seed, strict=True)
     ]
-
-
-def _joint_logits(
-    proposals: Proposals,
-    seeds: Sequence[Seed],
-    opinions: Sequence[Sequence[MaskProposal]],
-    share: float,
-) -> npt.NDArray[np.float32]:
-    """Weighted mean of both models' logits, (C, H, W); an object is where it is positive."""
-    clicked = np.full(proposals.probabilities.shape, -_HIGHEST_LOGIT, np.float32)
-    shape = proposals.labels.shape
-    for seed, (opinion, *_) in zip(seeds, opinions, strict=True):
-        top, left, rows, cols = window = seed.surroundings(shape)
-        part = clicked[seed.class_index, top : top + rows, left : left + cols]
-        np.maximum(part, logits_within(opinion.logits, window), out=part)
-    clicked = np.minimum(clicked, _HIGHEST_LOGIT)
-    joint = (1 - share) * _map_logits(proposals) + share * clicked
-    joint[proposals.probabilities == 0] = -_HIGHEST_LOGIT
-    return joint.astype(np.float32)
-
-
-def _map_logits(proposals: Proposals) -> npt.NDArray[np.float32]:
-    """Logits of the probabilities, 0 at the threshold of each class."""
-    thresholds = np.array(proposals.thresholds, np.float32)[:, None, None]
-    logits = _logit(proposals.probabilities) - _logit(thresholds)
-    return np.clip(logits, -_HIGHEST_LOGIT, _HIGHEST_LOGIT)
-
-
-def _logit(probability: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    inside = np.clip(probability, _LOWEST_PROBABILITY, 1 - _LOWEST_PROBABILITY)
-    return np.log(inside / (1 - inside))
-
-
-def _divided_anew(
-    proposals: Proposals, seeds: Sequence[Seed], joint: npt.NDArray[np.float32]
-) -> list[Seed]:
-    """Objects of the joint map, and what a click into a larger object left unanswered."""
-    thresholds = [0.5] * len(joint)
-    probabilities = 1 / (1 + np.exp(-joint))
-    agreed = label_objects(probabilities, thresholds, proposals.postprocess)
-    left = np.zeros(joint.shape, bool)
-    for seed in seeds:
-        window = seed.window
-        left[seed.class_index][window] |= left_over(seed, (joint[:, *window] >= 0).any(axis=0))
-    rest = label_objects(
-        proposals.probabilities * left, proposals.thresholds, proposals.postprocess
-    )
-    return [*find_seeds(*agreed), *find_seeds(*rest)]
 
 
 def _outlined(

@@ -15,6 +15,7 @@ from napari_vlseg.object_prompts import Box, MaskLogits, ObjectPrompt
 _INSIDE_LOGIT = 6.0
 _MARGIN = 0.5
 _AS_THICK = 0.5
+_CLAIMED = 0.2
 _EIGHT_NEIGHBOURS = np.ones((3, 3), bool)
 
 
@@ -97,12 +98,15 @@ def mask_prompt(seed: Seed) -> ObjectPrompt:
 
 
 def left_over(seed: Seed, claimed: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-    """Parts of a seed, on its box, that were not claimed and may be further objects.
+    """Parts of a seed, on its box, that may be further objects beside what was claimed.
 
     A rim around what was claimed is none: a part is at least half as thick as the seed, and
-    what is thinner than a quarter is cut off.
+    what is thinner than a quarter is cut off. Where next to nothing was claimed there is no
+    object beside it.
     """
     rest = seed.mask & ~claimed
+    if np.count_nonzero(rest) > (1 - _CLAIMED) * np.count_nonzero(seed.mask):
+        return np.zeros_like(rest)
     thick = _AS_THICK * _depth(seed.mask).max()
     if not rest.any() or _depth(rest).max() < thick:
         return np.zeros_like(rest)

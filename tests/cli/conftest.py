@@ -16,7 +16,7 @@ from napari_vlseg.cli import main
 from napari_vlseg.errors import ModelError
 from napari_vlseg.events import Progress, Work
 from napari_vlseg.models import registry
-from tests.fakes import BrightnessSegmenter
+from tests.fakes import BrightnessSegmenter, KnowingSegmenter
 
 
 @dataclass(frozen=True)
@@ -51,12 +51,16 @@ def cli(capsys: pytest.CaptureFixture[str]) -> Command:
 
 
 @pytest.fixture
-def model(monkeypatch: pytest.MonkeyPatch) -> BrightnessSegmenter:
-    """Stands in for every model; “bright” finds bright pixels."""
+def model(
+    monkeypatch: pytest.MonkeyPatch, scene: tuple[np.ndarray, np.ndarray]
+) -> BrightnessSegmenter:
+    """Stands in for every text model; “bright” finds bright pixels. “sam-mini” knows them all."""
     segmenter = BrightnessSegmenter()
 
-    def load_steps(name: str, **options: Any) -> Work[BrightnessSegmenter]:
+    def load_steps(name: str, **options: Any) -> Work[BrightnessSegmenter | KnowingSegmenter]:
         yield Progress("loading", 1, 1)
+        if name == "sam-mini":
+            return KnowingSegmenter(scene[1])
         if name == "unknown":
             raise ModelError("There is no model “unknown”: choose vlseg-mini.")
         return segmenter
