@@ -10,6 +10,7 @@ SUBJECTS = (
     "thresholding",
     "prompting",
     "bundled_model",
+    "clicks",
     "embedding_cache",
     "worker_thread",
     "gui_stalls",
