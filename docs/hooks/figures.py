@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from asking import as_labels, encoded, sam_mini, vlseg_mini
 from drawing import Panel, Pen, Window, side_by_side
+from pictures import COINS
 
 import napari_vlseg
 from napari_vlseg.images import extract_plane
@@ -151,6 +152,22 @@ def _drawing() -> list[Panel]:
     return [*panels, _shown(drawn, plane, lasso, window)]
 
 
+def _refine() -> list[Panel]:
+    image, plane = _sample("purple_on_white")
+    found, refined = (
+        napari_vlseg.segment(image, text="nuclei", model=vlseg_mini(), refine=outliner).labels
+        for outliner in (None, sam_mini())
+    )
+    return [Panel(plane, found), Panel(plane, refined)]
+
+
+def _everything() -> list[Panel]:
+    image = COINS.load()
+    plane = extract_plane(image)
+    found = napari_vlseg.segment_everything(image, model=sam_mini())
+    return [Panel(plane), Panel(plane, found.labels)]
+
+
 FIGURES = {
     "text": Figure(
         "An image, the probabilities of “nuclei” in grey, and the objects made of them", _text, 264
@@ -171,6 +188,10 @@ FIGURES = {
         _drawing,
         264,
     ),
+    "refine": Figure(
+        "Nuclei found by text, and the same outlined one by one by a click model", _refine, 400
+    ),
+    "everything": Figure("Coins, and what was outlined without a prompt", _everything, 400),
 }
 """All pictures, by the names under which pages ask for them."""
 
