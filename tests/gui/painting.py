@@ -46,7 +46,7 @@ class PaintingModel:
         self.asked: list[ObjectPrompt] = []
 
     def embedding_key(self, plane: np.ndarray) -> str:
-        return "painting" + hashlib.sha256(plane.tobytes()).hexdigest()
+        return hashlib.sha256(repr(plane.shape).encode() + plane.tobytes()).hexdigest()
 
     def encode_steps(self, plane: np.ndarray) -> Work[PromptableEmbedding]:
         finished = False
