@@ -32,7 +32,7 @@ on one core of a CPU; seed {seed} |
 ```
 python -m napari_vlseg.training.sam.pretrain --dsb2018 DSB --out RUN \\
     --steps {steps} --seed {seed} --scenes {n_scenes} --images {images} --objects {objects} \\
-    --real-share {real_share:g}
+    --real-share {real_share:g}{refinement}
 python -m napari_vlseg.training.sam.bundle --run RUN --dsb2018 DSB --to sam-mini
 ```
 
@@ -42,9 +42,14 @@ python -m napari_vlseg.training.sam.bundle --run RUN --dsb2018 DSB --to sam-mini
 
 `napari_vlseg.load_model("sam-mini")` shows the model windows in which the object has the size
 it was trained with, stretches the contrast of each window (`"local_contrast"` in `vlseg.json`)
-and draws clicks and boxes into the mask prompt (`"draw_prompts"`). Where one window is enough
-(boxes, further clicks) it averages the answers for four mirrored views (`"views"`). Whoever loads
-the folder with transformers alone has to do the same, or the masks will be poor.
+and draws clicks and boxes into the mask prompt (`"draw_prompts"`). A first click does not tell
+the object's size: it is asked about in windows of five sides, from a quarter of the input to the
+whole of it (in coarser ones only where none of these convinces), each giving three masks. A linear
+rule, fitted on training images, chooses by predicted IoU, stability, how surely the mask holds the
+click, and what speaks against it (cut off by the window, small in it, its middle far from the
+click); the chosen mask is drawn once more in the window that suits its size. For boxes and further
+clicks one window is enough, and the answers for four mirrored views are averaged (`"views"`).
+Whoever loads the folder with transformers alone has to do the same, or the masks will be poor.
 
 ## Scores
 
@@ -105,6 +110,7 @@ def sam_card(
         n_scenes=settings["n_scenes"],
         steps=settings["steps"],
         seed=settings["seed"],
+        refinement=_refinement(settings),
         **settings["batch"],
         **{name: settings["model"][name] for name in _SHAPE_FACTS},
         n_objects=nuclei["scores"]["box"]["n"],
@@ -121,6 +127,13 @@ def sam_card(
 
 
 _SHAPE_FACTS = ("vision_width", "vision_layers", "image_size", "patch_size")
+
+
+def _refinement(settings: Mapping[str, Any]) -> str:
+    """Options of a run that refines another, as the recipe shows them; else nothing."""
+    if not settings.get("start"):
+        return ""
+    return f" --rate {settings['rate']:g} --start FIRST/checkpoint.pt"
 
 
 def _table(rows: Mapping[str, Any], kinds: tuple[str, ...]) -> str:
