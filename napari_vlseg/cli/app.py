@@ -74,6 +74,8 @@ app.command(
         'napari-vlseg segment *.png --text "nuclei=nuclei,cell nuclei;-specks" --out labels',
         "napari-vlseg segment b.tif --reference a.tif:a_mask.tif:nuclei --out labels",
         "napari-vlseg segment b.tif -t nuclei -r a.tif:a_mask.tif --mix 0.3 --json --out labels",
+        "napari-vlseg segment cells.tif -t nuclei --refine sam-mini --out labels",
+        "napari-vlseg segment cells.tif --everything --out labels",
     )
 )(segment)
 app.command(

@@ -80,6 +80,7 @@ class Controller:
         self.embeddings = EmbeddingCache(disk=DiskCache())
         self.settings = ModelSettings()
         self.policy: Policy = "keep"
+        self.outlines = False
         self.activity = ""
         self.warnings: dict[str, str] = {}
         self.edits = 0
@@ -169,6 +170,10 @@ class Controller:
     def set_policy(self, policy: Policy) -> None:
         """Choose what becomes of labels that are there already."""
         self.policy = policy
+
+    def set_outlines(self, wanted: bool) -> None:
+        """Choose whether the click model outlines what Segment finds."""
+        self.outlines = wanted
 
     def set_target(self, layer: Labels | None) -> None:
         """Choose the labels layer for the image in use; None is a new one."""

@@ -11,7 +11,7 @@ import numpy as np
 from napari_vlseg.events import Progress, Work
 from napari_vlseg.images import extract_plane
 from napari_vlseg.models.base import DenseSegmenter, PromptableSegmenter
-from napari_vlseg.models.registry import DEFAULT_MODEL, load_steps
+from napari_vlseg.models.registry import DEFAULT_MODEL, load_steps, require_promptable
 from napari_vlseg.prompts import PromptTable, ReferencePrompt
 from napari_vlseg.proposals import PostProcess, Proposals
 from napari_vlseg.ui.composing import Composition, Policy, compose
@@ -19,7 +19,8 @@ from napari_vlseg.ui.image_choice import Snapshot
 from napari_vlseg.ui.native import import_triton_apart
 from napari_vlseg.ui.planes import PlaneRecord
 from napari_vlseg.workflow.cache import EmbeddingCache
-from napari_vlseg.workflow.propose import propose, rethreshold
+from napari_vlseg.workflow.propose import rethreshold
+from napari_vlseg.workflow.refine import check_instances, propose_refined
 
 M = TypeVar("M")
 
@@ -116,6 +117,18 @@ class Target:
         return compose(self.draft, proposals, self.policy, self.floor)
 
 
+@dataclass(frozen=True, eq=False)
+class Outliner:
+    """The click model that draws the outlines of what is found."""
+
+    models: LoadedModel[Any]
+    settings: ModelSettings
+
+    def load(self) -> Work[PromptableSegmenter]:
+        """The model, loaded where it has to be."""
+        return require_promptable((yield from self.models.get(self.settings)))
+
+
 def segment_job(
     models: LoadedModel[DenseSegmenter],
     settings: ModelSettings,
@@ -124,14 +137,18 @@ def segment_job(
     postprocess: PostProcess,
     cache: EmbeddingCache,
     target: Target,
+    outliner: Outliner | None = None,
 ) -> Work[Composition]:
     """Load the model, segment a plane and put the result on the labels that are there."""
+    if outliner is not None:
+        check_instances(postprocess.mode)
     model = yield from models.get(settings)
     plane = extract_plane(snapshot.data, snapshot.index, snapshot.view)
-    proposals = yield from propose(
+    proposals = yield from propose_refined(
         model,
         plane,
         prompts,
+        outliner=None if outliner is None else (yield from outliner.load()),
         postprocess=postprocess,
         working_scale=settings.working_scale,
         edges=settings.edges,

@@ -150,6 +150,8 @@ class Relabeller:
             controller.results.write(place, draft, made)
             controller.mark_unsaved()
             controller.say(found(made.proposals))
+            if asked.refined_by is not None:
+                controller.tell(made.proposals.notices[-1], "info")
 
     def _on_failed(self, text: str) -> None:
         self._on_cancelled()

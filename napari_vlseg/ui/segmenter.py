@@ -11,7 +11,7 @@ from napari_vlseg.events import Event, Progress
 from napari_vlseg.images import plane_shape
 from napari_vlseg.ui.composing import Composition
 from napari_vlseg.ui.geometry import image_array
-from napari_vlseg.ui.jobs import Target, segment_job
+from napari_vlseg.ui.jobs import Outliner, Target, segment_job
 from napari_vlseg.ui.planes import PlaneRecord
 from napari_vlseg.ui.progress import Clock
 from napari_vlseg.ui.prompt_editor import Question, question
@@ -69,6 +69,9 @@ class Segmenter:
                 controller.relabel.postprocess,
                 controller.embeddings,
                 Target(asked.draft, place.policy, floor),
+                Outliner(controller.clicks.models, controller.clicks.settings)
+                if controller.outlines
+                else None,
             )
             self._asked, self._why_stopped = asked, "cancelled"
             controller.say("starting …")

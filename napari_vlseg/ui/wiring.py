@@ -193,11 +193,16 @@ def _wire_run(widget: VlsegWidget) -> None:
         if controller.unsaved:
             widget.autosave_timer.start()
 
+    def show_outline() -> None:
+        widget.run.show_outline(controller.clicks.short_name, controller.outlines)
+
     def notify(text: str, severity: str) -> None:
         notification_manager.dispatch(Notification(text, _SEVERITIES[severity]))
 
     widget.run.segment_wanted.connect(widget.segment)
     widget.run.cancel_wanted.connect(controller.segmenter.cancel)
+    widget.run.outline_toggled.connect(controller.set_outlines)
+    controller.clicks.changed.connect(show_outline)
     widget.status.keys_wanted.connect(lambda: widget.keys.show_below(widget.status.help))
     controller.busy_changed.connect(widget.run.show_busy)
     controller.progress_changed.connect(widget.run.show_progress)
@@ -206,6 +211,7 @@ def _wire_run(widget: VlsegWidget) -> None:
     controller.message.connect(notify)
     controller.labels_touched.connect(lambda: widget.look_timer.start())
     show_facts()
+    show_outline()
     widget.status.show_activity("type what to find, then press Segment")
 
 

@@ -217,8 +217,9 @@ def _is_credible(
 
 def _stability(logits: MaskLogits) -> float:
     """IoU of the masks at a logit above and below 0: near 1 where the border is steep."""
-    lower = np.count_nonzero(logits.values > -_STABILITY_OFFSET)
-    return np.count_nonzero(logits.values > _STABILITY_OFFSET) / max(lower, 1)
+    higher = int(np.count_nonzero(logits.values > _STABILITY_OFFSET))
+    lower = int(np.count_nonzero(logits.values > -_STABILITY_OFFSET))
+    return higher / max(lower, 1)
 
 
 def _outline(proposal: MaskProposal) -> SoftOutline:

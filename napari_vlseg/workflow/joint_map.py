@@ -11,10 +11,12 @@ from napari_vlseg.logit_masks import logits_within
 from napari_vlseg.masks import label_objects
 from napari_vlseg.models.base import MaskProposal
 from napari_vlseg.proposals import Proposals
-from napari_vlseg.workflow.seeds import Seed, find_seeds, left_over
+from napari_vlseg.workflow.seeds import Seed, find_seeds
 
 _HIGHEST_LOGIT = 4.0
-_LOWEST_OPINION = -4.0
+_LOWEST_OPINION = -2.0
+"""Logit where no click was answered: what the map is sure of stays. Chosen on training images."""
+
 _LOWEST_PROBABILITY = 1e-3
 
 
@@ -65,27 +67,8 @@ def _logit(probability: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     return np.log(inside / (1 - inside))
 
 
-def divide_anew(
-    proposals: Proposals, seeds: Sequence[Seed], joint: npt.NDArray[np.float32]
-) -> list[Seed]:
-    """Objects of the joint map, and what a click into a larger object left unanswered.
-
-    Parameters
-    ----------
-    proposals : Proposals
-    seeds : sequence of Seed
-        Objects of the map alone.
-    joint : numpy.ndarray, shape (C, H, W), float32
-        From `joint_logits`.
-    """
+def divide_anew(proposals: Proposals, joint: npt.NDArray[np.float32]) -> list[Seed]:
+    """Objects of the joint map, divided as the proposals were."""
     thresholds = [0.5] * len(joint)
     probabilities = 1 / (1 + np.exp(-joint))
-    agreed = label_objects(probabilities, thresholds, proposals.postprocess)
-    left = np.zeros(joint.shape, bool)
-    for seed in seeds:
-        window = seed.window
-        left[seed.class_index][window] |= left_over(seed, (joint[:, *window] >= 0).any(axis=0))
-    rest = label_objects(
-        proposals.probabilities * left, proposals.thresholds, proposals.postprocess
-    )
-    return [*find_seeds(*agreed), *find_seeds(*rest)]
+    return find_seeds(*label_objects(probabilities, thresholds, proposals.postprocess))

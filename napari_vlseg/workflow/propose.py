@@ -116,8 +116,8 @@ def rethreshold(
     notices = proposals.notices
     if proposals.refined_by is not None:
         notices += (
-            f"The outlines are those of the map again: {proposals.refined_by.name} has not "
-            "seen these objects. Outline them anew, or undo the change.",
+            f"The outlines are those of the map again, since {proposals.refined_by.name} has "
+            "not seen these objects: segment once more to have them outlined.",
         )
     return _build(
         replace(

@@ -206,15 +206,18 @@ def _draw(
     seeds = find_seeds(*found)
     opinions = yield from model.predict_objects_steps(embedding, list(map(point_prompt, seeds)))
     joint = joint_logits(proposals, seeds, opinions, settings.share)
-    seeds = divide_anew(proposals, seeds, joint)
+    seeds = divide_anew(proposals, joint)
     prompts = [kind(seed) for seed in seeds for kind in _KINDS]
     answers = yield from model.predict_objects_steps(embedding, prompts)
-    per_seed = [
-        answers[first : first + len(_KINDS)] for first in range(0, len(answers), len(_KINDS))
-    ]
+    n_kinds = len(_KINDS)
     return [
-        _outlined(seed, [best for best, *_ in group], joint[seed.class_index], settings)
-        for seed, group in zip(seeds, per_seed, strict=True)
+        _outlined(
+            seed,
+            [best for best, *_ in answers[n_kinds * number : n_kinds * (number + 1)]],
+            joint[seed.class_index],
+            settings,
+        )
+        for number, seed in enumerate(seeds)
     ]
 
 
@@ -271,8 +274,7 @@ def _table(
     clicking = proposals.refined_by
     table = object_table(proposals, stats)
     names = [str(clicking) if one.by_click_model else str(proposals.model) for one in drawn]
-    scores = np.array([one.refine_score for one in drawn], np.float64)
-    extra = dict(zip(OUTLINE_COLUMNS, (scores, pd.Series(names, dtype=object)), strict=True))
-    return table.assign(model=f"{proposals.model} + {clicking}", **extra)[
-        [*OBJECT_COLUMNS, *OUTLINE_COLUMNS]
-    ]
+    table["model"] = f"{proposals.model} + {clicking}"
+    table["refine_score"] = np.array([one.refine_score for one in drawn], np.float64)
+    table["outline"] = pd.Series(names, dtype=object)
+    return table[[*OBJECT_COLUMNS, *OUTLINE_COLUMNS]]

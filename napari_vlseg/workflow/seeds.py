@@ -14,9 +14,6 @@ from napari_vlseg.object_prompts import Box, MaskLogits, ObjectPrompt
 
 _INSIDE_LOGIT = 6.0
 _MARGIN = 0.5
-_AS_THICK = 0.5
-_CLAIMED = 0.2
-_EIGHT_NEIGHBOURS = np.ones((3, 3), bool)
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,12 +39,6 @@ class Seed:
         """(top, left, bottom, right) edges, (0, 0) being the centre of the first pixel."""
         rows, cols = self.mask.shape
         return self.top - 0.5, self.left - 0.5, self.top + rows - 0.5, self.left + cols - 0.5
-
-    @property
-    def window(self) -> tuple[slice, slice]:
-        """Where the box lies in arrays of the plane's shape."""
-        rows, cols = self.mask.shape
-        return slice(self.top, self.top + rows), slice(self.left, self.left + cols)
 
     def surroundings(self, shape: tuple[int, int]) -> tuple[int, int, int, int]:
         """(top, left, height, width) of the part of a plane in which its outline may lie."""
@@ -75,7 +66,7 @@ def find_seeds(labels: npt.NDArray[np.integer], objects: Sequence[ObjectStats]) 
 
 def point_prompt(seed: Seed) -> ObjectPrompt:
     """A click at the place farthest inside; it says nothing of where the map sees the border."""
-    depth = _depth(seed.mask)
+    depth = ndi.distance_transform_edt(np.pad(seed.mask, 1))[1:-1, 1:-1]
     row, col = np.unravel_index(int(depth.argmax()), depth.shape)
     return ObjectPrompt(
         np.array([[seed.top + row, seed.left + col]], np.float32),
@@ -95,27 +86,3 @@ def mask_prompt(seed: Seed) -> ObjectPrompt:
     values = np.where(padded, _INSIDE_LOGIT, -_INSIDE_LOGIT).astype(np.float32)
     logits = MaskLogits(values, (seed.top - 1, seed.left - 1, *values.shape))
     return ObjectPrompt(box=seed.box, mask=logits, near=seed.box)
-
-
-def left_over(seed: Seed, claimed: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-    """Parts of a seed, on its box, that may be further objects beside what was claimed.
-
-    A rim around what was claimed is none: a part is at least half as thick as the seed, and
-    what is thinner than a quarter is cut off. Where next to nothing was claimed there is no
-    object beside it.
-    """
-    rest = seed.mask & ~claimed
-    if np.count_nonzero(rest) > (1 - _CLAIMED) * np.count_nonzero(seed.mask):
-        return np.zeros_like(rest)
-    thick = _AS_THICK * _depth(seed.mask).max()
-    if not rest.any() or _depth(rest).max() < thick:
-        return np.zeros_like(rest)
-    core = _depth(rest) >= thick / 2
-    parts, n_parts = ndi.label(ndi.distance_transform_edt(~core) < thick / 2, _EIGHT_NEIGHBOURS)
-    thickness = ndi.maximum(_depth(rest), parts, range(1, n_parts + 1))
-    return np.isin(parts, np.flatnonzero(np.asarray(thickness) >= thick) + 1)
-
-
-def _depth(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
-    """Distance to the nearest pixel outside, taking everything beyond the box as outside."""
-    return np.asarray(ndi.distance_transform_edt(np.pad(mask, 1)))[1:-1, 1:-1]

@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 from scipy import ndimage as ndi
 
+import napari_vlseg
 from napari_vlseg.errors import SettingsError
 from napari_vlseg.events import Progress, run
 from napari_vlseg.metrics import average_precision
+from napari_vlseg.models import registry
 from napari_vlseg.models.base import MaskProposal, PromptableSegmenter
 from napari_vlseg.object_prompts import MaskLogits, ObjectPrompt
 from napari_vlseg.prompts import PromptTable
@@ -20,10 +22,13 @@ from napari_vlseg.proposals import (
     Proposals,
     empty_objects,
 )
+from napari_vlseg.samples import load_sample
 from napari_vlseg.workflow.cache import EmbeddingCache
 from napari_vlseg.workflow.propose import rethreshold
 from napari_vlseg.workflow.refine import RefineSettings, refine
 from tests.fakes import KnowingSegmenter
+
+SAM_MINI = next(spec for spec in registry.specs("clicks") if spec.name == "sam-mini")
 
 
 def _map_of(*maps: np.ndarray, split: str = "watershed") -> Proposals:
@@ -44,10 +49,10 @@ def _map_of(*maps: np.ndarray, split: str = "watershed") -> Proposals:
 
 @pytest.fixture
 def truth() -> np.ndarray:
-    """Two squares side by side without a gap, and one apart."""
+    """Two squares side by side, five pixels apart, and one further away."""
     labels = np.zeros((64, 80), np.int32)
     labels[10:30, 10:30] = 1
-    labels[10:30, 30:50] = 2
+    labels[10:30, 35:55] = 2
     labels[40:58, 20:38] = 3
     return labels
 
@@ -87,9 +92,12 @@ def test_the_table_holds_the_scores_of_both_models(truth: np.ndarray, plane: np.
 
 
 def test_objects_that_the_map_joins_come_apart(truth: np.ndarray, plane: np.ndarray) -> None:
-    before = _map_of(np.where(truth > 0, 0.9, 0.1))
+    bridged = np.where(truth > 0, 0.9, 0.1)
+    bridged[10:30, 30:35] = 0.6
+    before = _map_of(bridged, split="components")
     assert before.labels.max() == 2
     after = run(refine(KnowingSegmenter(truth), plane, before))
+    assert after.labels.max() == 3
     assert average_precision(truth, after.labels, 0.9) == 1
 
 
@@ -186,3 +194,14 @@ def test_one_label_per_class_is_refused(truth: np.ndarray, plane: np.ndarray) ->
 def test_a_share_beyond_its_range_is_refused(name: str) -> None:
     with pytest.raises(SettingsError, match=f"{name} is 1.5"):
         RefineSettings(**{name: 1.5})
+
+
+@pytest.mark.skipif(not SAM_MINI.is_present(), reason="this checkout has no bundled weights")
+def test_the_bundled_models_part_nuclei_that_touch() -> None:
+    image, truth = load_sample("fluorescence")
+    found = napari_vlseg.segment(image, text="nuclei", refine="sam-mini", device="cpu")
+    joined = rethreshold(found, postprocess=PostProcess(split="components"))
+    assert joined.labels.max() < truth.max()
+    assert found.labels.max() >= truth.max()
+    assert average_precision(truth, found.labels) > average_precision(truth, joined.labels)
+    assert found.objects["refine_score"].notna().mean() > 0.9

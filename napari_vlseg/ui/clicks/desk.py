@@ -62,7 +62,8 @@ class ClickDesk:
         self.marks = Marks(controller.viewer)
         self.mouse = CanvasMouse(controller.viewer, self)
         self.committer = Committer(controller, self)
-        self._answerer = Answerer(controller, LoadedModel(load), self._open_question, self._take)
+        self.models = LoadedModel(load)
+        self._answerer = Answerer(controller, self.models, self._open_question, self._take)
         controller.images.changed.connect(self._on_image)
         controller.prompts.changed.connect(self._on_prompts)
 
@@ -72,6 +73,11 @@ class ClickDesk:
     def settings(self) -> ModelSettings:
         """The click model, run as the text model is."""
         return replace(self._controller.settings, name=self.name, working_scale=None, edges=None)
+
+    @property
+    def short_name(self) -> str:
+        """The click model without its folder."""
+        return self.name.rstrip("/").rsplit("/", 1)[-1]
 
     @property
     def class_name(self) -> str:
@@ -327,13 +333,13 @@ class ClickDesk:
 
     def _show(self, *, said: bool = False) -> None:
         """Show how things stand; `said` leaves the status line alone."""
+        if self.session is not None and self.session.wanted is not None:
+            self._answerer.ask(self._require_spot())  # first, so that it works while this draws
+        elif not said and self.session is not None:
+            self._controller.say(self._status(self.session))
         if self.spot is not None and self.marks.layers:
             rows = self._controller.prompts.table.rows
             self.marks.show(self.session, rows[min(self.row, len(rows) - 1)].color)
-        if self.session is not None and self.session.wanted is not None:
-            self._answerer.ask(self._require_spot())
-        elif not said and self.session is not None:
-            self._controller.say(self._status(self.session))
         self.changed.emit()
 
     def _status(self, session: ClickSession) -> str:
