@@ -14,6 +14,7 @@ SUBJECTS = (
     "embedding_cache",
     "worker_thread",
     "gui_stalls",
+    "clicks_in_window",
 )
 
 

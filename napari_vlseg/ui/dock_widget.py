@@ -28,7 +28,7 @@ from napari_vlseg.ui.views.run_box import RunBox
 from napari_vlseg.ui.views.status import StatusLine
 from napari_vlseg.ui.wiring import wire
 from napari_vlseg.ui.workers import ThreadRunner
-from napari_vlseg.workflow.clicking import Tool
+from napari_vlseg.workflow.outlines import Tool
 
 _LOOK_MS = 120
 _AUTOSAVE_MS = 3000

@@ -7,7 +7,8 @@ import pytest
 
 from napari_vlseg.errors import PromptError
 from napari_vlseg.object_prompts import MaskLogits
-from napari_vlseg.workflow.clicking import ClickSession, Outline, sample_line
+from napari_vlseg.workflow.clicking import ClickSession
+from napari_vlseg.workflow.outlines import Outline, sample_line
 
 SHAPE = (40, 60)
 

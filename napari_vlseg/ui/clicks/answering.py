@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from napari.layers import Image
-
 from napari_vlseg.events import Event, Notice, Progress
-from napari_vlseg.images import ImageView
 from napari_vlseg.ui.clicks.jobs import Answer, Latest, Prepared, answer_job, prepare_job
-from napari_vlseg.ui.jobs import LoadedModel, ModelSettings
+from napari_vlseg.ui.clicks.spots import Spot
+from napari_vlseg.ui.jobs import LoadedModel
 from napari_vlseg.ui.progress import Clock, ProgressState
 from napari_vlseg.ui.runner import Handlers
 from napari_vlseg.ui.segmenter import MODEL_LANE
@@ -23,32 +21,6 @@ if TYPE_CHECKING:
 
 CLICK_LANE = "clicks"
 _NOTHING = ProgressState(0.0, "")
-
-
-@dataclass(frozen=True)
-class Spot:
-    """A plane of an image as it is now; equal spots have equal embeddings.
-
-    Attributes
-    ----------
-    image : napari.layers.Image
-    view : ImageView
-    index : tuple of int
-    settings : ModelSettings
-        The click model, and how it runs.
-    data : object
-        The layer's array at that time.
-    """
-
-    image: Image = field(hash=False)
-    view: ImageView
-    index: tuple[int, ...]
-    settings: ModelSettings
-    data: Any = field(compare=False, repr=False)
-
-    def is_like(self, other: Spot | None) -> bool:
-        """Whether the other one is the same plane with the same pixels."""
-        return other is not None and self == other and self.data is other.data
 
 
 @dataclass(eq=False)

@@ -9,16 +9,15 @@ import pandas as pd
 from napari.layers import Labels
 
 from napari_vlseg.errors import PromptError
-from napari_vlseg.images import plane_shape
 from napari_vlseg.proposals import new_uid
-from napari_vlseg.ui.clicks.answering import Spot
-from napari_vlseg.ui.geometry import image_array, plane_key
+from napari_vlseg.ui.clicks.spots import Spot, spot_in_view
 from napari_vlseg.ui.layers import read_plane
 from napari_vlseg.ui.objects import is_one_of, row_of
 from napari_vlseg.ui.planes import PlaneRecord
 from napari_vlseg.ui.results import Place
-from napari_vlseg.workflow.clicking import ClickSession, Outline
+from napari_vlseg.workflow.clicking import ClickSession
 from napari_vlseg.workflow.committing import CommitMode, apply_mask, target_of
+from napari_vlseg.workflow.outlines import Outline
 
 if TYPE_CHECKING:
     from napari_vlseg.ui.clicks.desk import ClickDesk
@@ -54,9 +53,9 @@ class Committer:
         assert session is not None
         assert session.outline is not None
         assert spot is not None
-        outline, key = session.outline, plane_key(spot.image, spot.view, spot.index)
+        outline, key = session.outline, spot.key
         results = controller.results
-        draft = results.draft(spot.image, key, plane_shape(image_array(spot.image), spot.view))
+        draft = results.draft(spot.image, key, spot.shape)
         label = self._label(mode, draft, outline, results.floor(spot.image, key))
         change = apply_mask(
             draft.current, outline.top, outline.left, outline.mask, mode, label, _protected(draft)
@@ -81,8 +80,7 @@ class Committer:
             If there is no object.
         """
         layer = self._require_labels()
-        key = plane_key(spot.image, spot.view, spot.index)
-        plane = read_plane(layer, key)
+        plane = read_plane(layer, spot.key)
         pointer = self._controller.viewer.cursor.position if position is None else position
         label = _label_at(layer, pointer)
         if not label and position is None:
@@ -110,13 +108,7 @@ class Committer:
         controller, desk = self._controller, self._desk
         layer = self._require_labels()
         image = controller.images.require()
-        spot = Spot(
-            image,
-            controller.images.view(image),
-            controller.images.index(image),
-            desk.settings,
-            None,
-        )
+        spot = spot_in_view(controller.images, image, desk.settings)
         label, mask = self.object_at(spot, None)
         layer.selected_label = label
         self.choose_class_of(label)

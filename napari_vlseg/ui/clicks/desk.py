@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from napari.layers import Image
 from psygnal import Signal
 
 from napari_vlseg.errors import ImageError, PromptError
-from napari_vlseg.images import leading_axes, plane_shape
 from napari_vlseg.models.registry import DEFAULT_CLICK_MODEL
 from napari_vlseg.object_prompts import ObjectPrompt
-from napari_vlseg.ui.clicks.answering import Answerer, Spot
+from napari_vlseg.ui.clicks.answering import Answerer
 from napari_vlseg.ui.clicks.canvas import CanvasMouse
 from napari_vlseg.ui.clicks.committing import Committer
 from napari_vlseg.ui.clicks.jobs import Answer
 from napari_vlseg.ui.clicks.marks import Marks
-from napari_vlseg.ui.geometry import Key, image_array, plane_axes, plane_key
+from napari_vlseg.ui.clicks.spots import Spot, require_flat, spot_in_view
 from napari_vlseg.ui.jobs import ClickModelLoader, LoadedModel, ModelSettings, load_by_registry
-from napari_vlseg.workflow.clicking import ClickSession, Stroke, Tool
+from napari_vlseg.workflow.clicking import ClickSession
 from napari_vlseg.workflow.committing import CommitMode
+from napari_vlseg.workflow.outlines import Stroke, Tool, box_outline
 
 if TYPE_CHECKING:
     from napari_vlseg.ui.controller import Controller
@@ -133,7 +133,9 @@ class ClickDesk:
 
     def click(self, position: np.ndarray, include: bool) -> None:
         """Say that the object is at a place, or that it is not."""
-        self._say([position], lambda session, places: session.click(*places[0], include))
+        self._say(
+            [position], lambda session, places: session.click(places[0, 0], places[0, 1], include)
+        )
 
     def retract_click(self) -> None:
         """Take a click back that turned out to begin a drag."""
@@ -158,22 +160,19 @@ class ClickDesk:
 
     def sketch(self, path: Sequence[np.ndarray], include: bool) -> None:
         """Show what is being drawn."""
-        image = self._controller.images.layer
-        if image is None or self.tool is None:
+        if self.tool is None:
             return
-        spot = self._spot_of(image)
-        if self.spot is None or not spot.is_like(self.spot):
-            self.marks.clear()
-        self.marks.lie_on(image, spot.view, self._key(spot))
-        places = np.array([self._place(spot, position) for position in path], np.float32)
-        if self.tool == "box":
-            (top, left), (bottom, right) = places[0], places[-1]
-            corners = [(top, left), (top, right), (bottom, right), (bottom, left), (top, left)]
-            places = np.array(corners, np.float32)
-        elif self.tool == "lasso":
-            places = np.concatenate([places, places[:1]])
-        said = self.session.step.strokes if self.session is not None and self.spot == spot else ()
-        self.marks.show_strokes((*said, Stroke(self.tool, places, include)))
+        with suppress(ImageError):  # the end of the drag says what is wrong
+            spot = self._spot_in_view()
+            self.marks.lie_on(spot)
+            places = np.array([spot.place(position) for position in path], np.float32)
+            if self.tool == "box":
+                places = box_outline(places[0], places[-1])
+            elif self.tool == "lasso":
+                places = np.concatenate([places, places[:1]])
+            here = self.session is not None and spot.is_like(self.spot)
+            said = self.session.step.strokes if self.session is not None and here else ()
+            self.marks.show_strokes((*said, Stroke(self.tool, places, include)))
 
     # ---- what a person does about it
 
@@ -260,16 +259,14 @@ class ClickDesk:
 
     def _refine(self, position: np.ndarray | None) -> None:
         with self._controller.told():
-            image = self._controller.images.require()
-            self._require_two_dimensions(image)
-            spot = self._spot_of(image)
+            spot = self._spot_in_view()
             label, mask = self.committer.object_at(spot, position)
             if self.tool is None:
                 self.set_tool("point")
             self.spot, self.target = spot, label
             self.session = ClickSession(mask.shape, mask)
             self.committer.choose_class_of(label)
-            self.marks.lie_on(image, spot.view, self._key(spot))
+            self.marks.lie_on(spot)
             self._show()
             self._look_ahead()
 
@@ -278,49 +275,26 @@ class ClickDesk:
     ) -> None:
         """Let a session take what was said at places of the world, and ask about it."""
         with self._controller.told():
-            image = self._controller.images.require()
-            self._require_two_dimensions(image)
-            spot = self._spot_of(image)
-            if self.spot is None or not spot.is_like(self.spot):
+            spot = self._spot_in_view()
+            if not spot.is_like(self.spot):
                 self.session, self.target, self.spot = None, 0, spot
-            self.marks.lie_on(image, spot.view, self._key(spot))
-            places = np.array([self._place(spot, position) for position in path])
-            session = self.session
-            if session is None:
-                session = ClickSession(plane_shape(image_array(image), spot.view))
-            change(session, places)
+            self.marks.lie_on(spot)
+            session = self.session or ClickSession(spot.shape)
+            change(session, np.array([spot.place(position) for position in path]))
             self.session = session
         self._show(said=True)
-
-    def _place(self, spot: Spot, position: np.ndarray) -> tuple[float, float]:
-        """(row, col) on the plane of a place in the world."""
-        rows, cols = plane_axes(spot.image, spot.view)
-        where = spot.image.world_to_data(position)
-        return float(where[rows]), float(where[cols])
-
-    def _key(self, spot: Spot) -> Key:
-        return plane_key(spot.image, spot.view, spot.index)
-
-    def _require_two_dimensions(self, image: Image) -> None:
-        """The rows and columns of the image have to be what is displayed."""
-        dims = self._controller.viewer.dims
-        axes = plane_axes(image, self._controller.images.view(image))
-        offset = dims.ndim - image.ndim
-        if dims.ndisplay != 2 or {a + offset for a in axes} != set(dims.displayed):
-            raise ImageError(
-                "Clicks work on the rows and columns of the image: switch back from 3D, or from "
-                "rolled axes, with the buttons below the layers."
-            )
 
     def _require_spot(self) -> Spot:
         if self.spot is None:
             raise PromptError("There is no click yet: choose a tool and click an object.")
         return self.spot
 
-    def _spot_of(self, image: Image, index: tuple[int, ...] | None = None) -> Spot:
-        images = self._controller.images
-        index = images.index(image) if index is None else index
-        return Spot(image, images.view(image), index, self.settings, image.data)
+    def _spot_in_view(self) -> Spot:
+        """The plane in view, if it can be clicked on."""
+        controller = self._controller
+        image = controller.images.require()
+        require_flat(controller.viewer, image, controller.images.view(image))
+        return spot_in_view(controller.images, image, self.settings)
 
     def _open_question(self) -> tuple[int, ObjectPrompt] | None:
         return None if self.session is None else self.session.wanted
@@ -357,22 +331,15 @@ class ClickDesk:
         image = self._controller.images.layer
         if self.tool is None or image is None:
             return
-        try:
-            index = self._controller.images.index(image)
-            view = self._controller.images.view(image)
-            planes = [index, *_neighbours(image, index, leading_axes(image_array(image), view))]
-        except ImageError:
-            return
-        self._answerer.prepare([self._spot_of(image, plane) for plane in planes])
+        with suppress(ImageError):  # a click says what is wrong
+            spot = spot_in_view(self._controller.images, image, self.settings)
+            self._answerer.prepare([spot, *spot.neighbours()])
 
     def _lay_out(self) -> None:
         """Make the layers before the first click needs them."""
-        image = self._controller.images.layer
-        if image is not None and self.tool is not None:
+        if self._controller.images.layer is not None:
             with self._controller.told():
-                self._require_two_dimensions(image)
-                spot = self._spot_of(image)
-                self.marks.lie_on(image, spot.view, self._key(spot))
+                self.marks.lie_on(self._spot_in_view())
 
     def _on_image(self) -> None:
         if self.spot is not None and self.spot.image not in self._controller.images.layers:
@@ -385,13 +352,3 @@ class ClickDesk:
     def _on_prompts(self, table: Any) -> None:
         self.row = min(self.row, len(table.rows) - 1)
         self._show(said=True)
-
-
-def _neighbours(
-    image: Image, index: tuple[int, ...], axes: tuple[int, ...]
-) -> list[tuple[int, ...]]:
-    """The planes after and before one, along the last of the leading axes."""
-    if not index:
-        return []
-    n_planes = np.shape(image_array(image))[axes[-1]]
-    return [(*index[:-1], index[-1] + step) for step in (1, -1) if 0 <= index[-1] + step < n_planes]

@@ -15,7 +15,7 @@ from napari_vlseg.object_prompts import ObjectPrompt
 from napari_vlseg.ui.image_choice import Snapshot
 from napari_vlseg.ui.jobs import LoadedModel, ModelSettings
 from napari_vlseg.workflow.cache import EmbeddingCache, encode
-from napari_vlseg.workflow.clicking import Outline
+from napari_vlseg.workflow.outlines import Outline
 
 Latest = Callable[[], tuple[int, ObjectPrompt] | None]
 

@@ -13,10 +13,12 @@ from napari.utils.transforms import Affine
 from scipy import ndimage as ndi
 
 from napari_vlseg.images import ImageView
+from napari_vlseg.ui.clicks.spots import Spot
 from napari_vlseg.ui.geometry import Key, geometry, linear
 from napari_vlseg.ui.layers import METADATA_KEY
-from napari_vlseg.workflow.clicking import ClickSession, Outline, Stroke
-from napari_vlseg.workflow.clicking import Points as Places
+from napari_vlseg.workflow.clicking import ClickSession
+from napari_vlseg.workflow.outlines import Outline, Stroke
+from napari_vlseg.workflow.outlines import Points as Places
 
 INCLUDE_COLOR, EXCLUDE_COLOR = "#22dd66", "#ff4444"
 _FILL, _EDGE = 1, 2
@@ -51,17 +53,16 @@ class Marks:
         """Candidate, lines and clicks, where they are shown."""
         return self._layers or ()
 
-    def lie_on(self, image: Image, view: ImageView, key: Key) -> None:
+    def lie_on(self, spot: Spot) -> None:
         """Make the layers for a plane of an image, above all others."""
-        if self._place != (image, view) or not all(
-            one in self._viewer.layers for one in self.layers
-        ):
+        place = spot.image, spot.view
+        if self._place != place or not all(one in self._viewer.layers for one in self.layers):
             self.remove()
-            self._make(image, view, key)
-        if key != self._key and self._layers is not None:
+            self._make(*place, spot.key)
+        if spot.key != self._key and self._layers is not None:
             self.clear()
-            self._key = key
-            self._layers[0].translate = _shifted(geometry(image, view).placement, key)
+            self._key = spot.key
+            self._layers[0].translate = _shifted(geometry(*place).placement, spot.key)
 
     def remove(self) -> None:
         """Take the layers away."""

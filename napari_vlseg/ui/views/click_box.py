@@ -14,9 +14,9 @@ from napari_vlseg.prompts import ClassPrompt
 from napari_vlseg.ui.views.header import model_tip, model_title
 from napari_vlseg.ui.views.icons import swatch
 from napari_vlseg.ui.views.parts import column, narrow_combo, push, row, tool
-from napari_vlseg.workflow.clicking import Step
+from napari_vlseg.workflow.outlines import Step, Tool
 
-TOOLS = {
+TOOLS: dict[Tool, str] = {
     "point": "Click an object; Alt or right button for what it is not (Alt+Shift+P)",
     "box": "Drag a box around an object (Alt+Shift+B)",
     "scribble": "Draw over an object; with Alt over what it is not (Alt+Shift+W)",
@@ -54,7 +54,9 @@ class ClickBox(QWidget):
 
     def __init__(self, specs: Sequence[ModelSpec]) -> None:
         super().__init__()
-        self.tools = {name: self._tool(name, tip) for name, tip in TOOLS.items()}
+        self.tools: dict[str, QToolButton] = {
+            name: self._tool(name, tip) for name, tip in TOOLS.items()
+        }
         self.model = narrow_combo("The model that outlines what you click")
         for number, spec in enumerate(specs):
             self.model.addItem(model_title(spec), spec.name)
@@ -69,7 +71,7 @@ class ClickBox(QWidget):
             "Put the outline on the labels: a new object, or in place of the one taken up (C)",
             partial(self.action_wanted.emit, "click_commit"),
         )
-        self.actions = {
+        self.buttons = {
             name: tool(icon, tip, partial(self.action_wanted.emit, name))
             for name, icon, tip, _ in _ACTIONS
         }
@@ -87,7 +89,7 @@ class ClickBox(QWidget):
         return button
 
     def _lay_out(self) -> None:
-        for button in (*self.tools.values(), self.commit, *self.actions.values()):
+        for button in (*self.tools.values(), self.commit, *self.buttons.values()):
             # The keys of the canvas go on working after a click on a button.
             button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         layout = column(self, margin=0)
@@ -95,7 +97,7 @@ class ClickBox(QWidget):
         self._more = QWidget()
         more = column(self._more, margin=0)
         more.addLayout(row(QLabel("into"), self.class_, self.commit))
-        more.addLayout(row(*self.actions.values(), 1, self.candidate))
+        more.addLayout(row(*self.buttons.values(), 1, self.candidate))
         layout.addWidget(self._more)
 
     def show_state(
@@ -110,8 +112,8 @@ class ClickBox(QWidget):
         self._more.setVisible(tool_in_hand is not None)
         self.commit.setEnabled(in_progress)
         for name, _, _, needs_one in _ACTIONS:
-            self.actions[name].setEnabled(in_progress or not needs_one)
-        self.actions["click_next"].setEnabled(step is not None and len(step.candidates) > 1)
+            self.buttons[name].setEnabled(in_progress or not needs_one)
+        self.buttons["click_next"].setEnabled(step is not None and len(step.candidates) > 1)
         self.candidate.setText("" if step is None else _candidate(step))
 
     def show_classes(self, rows: Sequence[ClassPrompt], current: int) -> None:
