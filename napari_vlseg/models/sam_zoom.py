@@ -16,7 +16,7 @@ from napari_vlseg.models.sam_choice import (
     later_window,
     windows_at_clicks,
 )
-from napari_vlseg.models.sam_masks import moved
+from napari_vlseg.models.sam_masks import is_cut, moved
 from napari_vlseg.models.sam_prompts import PlacedPrompt
 from napari_vlseg.models.sam_runner import Question, SamRunner
 from napari_vlseg.object_prompts import MaskLogits
@@ -72,7 +72,10 @@ class _Search:
 def _at_clicks(
     runner: SamRunner, content: EncodedPlane, prompts: Sequence[PlacedPrompt]
 ) -> Work[list[list[Candidate]]]:
-    """The most credible answer of any scale, drawn once more at its size; then the others."""
+    """The most credible answer of any scale, drawn once more at its size; then the others.
+
+    What a window cuts off even then is drawn a third time, with more around it.
+    """
     searches = [_Search(runner, content, prompt) for prompt in prompts]
     for level in range(max((len(one.tiers) for one in searches), default=0)):
         asking = [one for one in searches if one.goes_on(level)]
@@ -80,9 +83,36 @@ def _at_clicks(
         answers = iter((yield from runner.answer(content, questions, three=True)))
         for one in asking:
             one.add([found for _ in one.tiers[level] for found in next(answers)])
-    again = [_correction(runner, content, one.prompt, one.found[0].logits) for one in searches]
-    redrawn = yield from runner.answer(content, again, three=False)
-    return [[*new, *one.found[1:]] for new, one in zip(redrawn, searches, strict=True)]
+    drawn = [one.found[0] for one in searches]
+    drawn = yield from _redraw(runner, content, prompts, drawn)
+    cut = [n for n, found in enumerate(drawn) if is_cut(found.logits, content.lattice.shape)]
+    wider = yield from _redraw(runner, content, [prompts[n] for n in cut], [drawn[n] for n in cut])
+    for number, candidate in zip(cut, wider, strict=True):
+        drawn[number] = candidate
+    return [
+        [best, *_whole_first(one.found[1:], content)]
+        for best, one in zip(drawn, searches, strict=True)
+    ]
+
+
+def _redraw(
+    runner: SamRunner,
+    content: EncodedPlane,
+    prompts: Sequence[PlacedPrompt],
+    drawn: Sequence[Candidate],
+) -> Work[list[Candidate]]:
+    """Each object once more, from its mask and in the window that suits the mask."""
+    questions = [
+        _correction(runner, content, prompt, found.logits)
+        for prompt, found in zip(prompts, drawn, strict=True)
+    ]
+    answers = yield from runner.answer(content, questions, three=False)
+    return [candidate for (candidate,) in answers]
+
+
+def _whole_first(candidates: Sequence[Candidate], content: EncodedPlane) -> list[Candidate]:
+    """The same order, but what a window cuts off comes last: it is no one's object."""
+    return sorted(candidates, key=lambda found: is_cut(found.logits, content.lattice.shape))
 
 
 def _in_window(
