@@ -4,7 +4,7 @@ A map says which pixels look like what was asked for, and is vague about where o
 and its neighbour begins; a click model outlines one object at a time and does not know what
 was asked for. First each object of the map is clicked into and the answers join the map, which
 is then divided anew. Then each object is asked for by a click, by its box, and by its box and
-its region; the mean of the answers is its outline.
+its region; the mean of the answers and of the joint map is its outline.
 """
 
 from __future__ import annotations
@@ -60,8 +60,8 @@ class RefineSettings:
     Attributes
     ----------
     share : float
-        Weight of the click model where objects are divided anew, in [0, 1]; the map has the
-        rest. At 0 objects stay as the map alone divides them.
+        Weight of the click model, in [0, 1], where objects are divided anew and where they
+        are outlined; the map has the rest. At 0 objects stay as the map alone has them.
     least_agreement : float
         Intersection over union with the object of the map below which an outline is not
         taken, in [0, 1]: the click model then means something else.
@@ -227,8 +227,8 @@ def _outlined(
     joint: npt.NDArray[np.float32],
     settings: RefineSettings,
 ) -> _Drawn:
-    """The mean of the answers, or the seed itself where that is something else."""
-    top, left, rows, cols = window = seed.surroundings(joint.shape)
+    """The mean of answers and map, or the seed itself where the answers mean something else."""
+    top, left, *_ = window = seed.surroundings(joint.shape)
     score = float(np.mean([answer.score for answer in answers]))
     logits = np.mean([logits_within(answer.logits, window) for answer in answers], axis=0)
     answered = SoftOutline(top, left, _in_one_piece(logits), score)
@@ -238,7 +238,10 @@ def _outlined(
     of_map = SoftOutline(seed.top, seed.left, np.where(seed.mask, positive, -1), score)
     if agreement(answered, of_map) < settings.least_agreement:
         return _Drawn(of_map, seed.class_index, float("nan"), by_click_model=False)
-    return _Drawn(answered, seed.class_index, score, by_click_model=True)
+    around = joint[top : top + window[2], left : left + window[3]]
+    mean = settings.share * logits + (1 - settings.share) * around
+    drawn = SoftOutline(top, left, _in_one_piece(mean), score)
+    return _Drawn(drawn, seed.class_index, score, by_click_model=True)
 
 
 def _in_one_piece(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
