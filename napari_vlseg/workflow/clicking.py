@@ -22,6 +22,7 @@ from napari_vlseg.workflow.outlines import (
     Stroke,
     Tool,
     box_outline,
+    middle_of,
     sample_line,
 )
 
@@ -95,7 +96,7 @@ class ClickSession:
         step = self.step
         if step.candidates or self._position == 0:
             return None
-        return step.number, ObjectPrompt(step.points, step.labels, step.box, self._mask())
+        return step.number, self._prompt(step)
 
     def answer(self, number: int, candidates: tuple[Outline, ...]) -> bool:
         """Take an answer; False where the question is no longer open."""
@@ -170,13 +171,10 @@ class ClickSession:
         if not include:
             self._leave_out("lasso", closed)
             return
-        mask = self._inside(closed)
-        rows, cols = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
-        box = (rows[0] - 0.5, cols[0] - 0.5, rows[-1] + 0.5, cols[-1] + 0.5)
         self._push(
             tool="lasso",
-            box=tuple(map(float, box)),
-            mask=MaskLogits.of_mask(mask),
+            box=None,
+            mask=MaskLogits.of_mask(self._inside(closed)),
             strokes=(*self.step.strokes, Stroke("lasso", closed, True)),
         )
 
@@ -198,6 +196,19 @@ class ClickSession:
         return possible
 
     # ---- inside
+
+    def _prompt(self, step: Step) -> ObjectPrompt:
+        """What was said, and the middle of the mask where nobody said what to include.
+
+        A mask with a negative click alone is rarely understood.
+        """
+        mask, points, labels = self._mask(), step.points, step.labels
+        if mask is not None and step.box is None and not labels.any():
+            middle = middle_of(mask, points)
+            if middle is not None:
+                points = np.concatenate([middle, points])
+                labels = np.concatenate([np.ones(1, np.int64), labels])
+        return ObjectPrompt(points, labels, step.box, mask)
 
     def _mask(self) -> MaskLogits | None:
         """The mask that the present step goes on from: drawn, or the candidate looked at last."""

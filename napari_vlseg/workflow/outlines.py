@@ -7,6 +7,7 @@ from typing import Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
+from scipy import ndimage as ndi
 
 from napari_vlseg.object_prompts import Box, MaskLogits
 
@@ -148,6 +149,28 @@ def box_outline(first: npt.ArrayLike, second: npt.ArrayLike) -> Points:
     (top, left), (bottom, right) = np.asarray(first), np.asarray(second)
     corners = [(top, left), (top, right), (bottom, right), (bottom, left), (top, left)]
     return np.array(corners, np.float32)
+
+
+def middle_of(logits: MaskLogits, away_from: Points) -> Points | None:
+    """The place (1, 2) deepest inside a mask, and far from some places; None for an empty one.
+
+    Parameters
+    ----------
+    logits : MaskLogits
+    away_from : numpy.ndarray, shape (k, 2)
+        (row, col) of clicks on what the object is not.
+    """
+    top, left, height, width = logits.window
+    inside = np.pad(logits.values > 0, 1)
+    scale = np.array(logits.values.shape) / (height, width)
+    cells = np.floor((away_from + 0.5 - (top, left)) * scale).astype(int) + 1
+    known = ((cells >= 0) & (cells < inside.shape)).all(axis=1)
+    inside[tuple(cells[known].T)] = False
+    if not inside.any():
+        return None
+    depth = ndi.distance_transform_edt(inside)
+    cell = np.array(np.unravel_index(int(depth.argmax()), depth.shape)) - 1
+    return ((cell + 0.5) / scale + (top, left) - 0.5).astype(np.float32)[None]
 
 
 def sample_line(line: npt.ArrayLike, most: int = SCRIBBLE_POINTS) -> Points:

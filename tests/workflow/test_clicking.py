@@ -178,14 +178,26 @@ def test_what_lies_outside_is_left_out(session):
         session.click(41, 3)
 
 
-def test_a_lasso_gives_its_mask_and_box(session):
+def test_a_lasso_gives_its_mask_and_the_middle_of_it(session):
     session.lasso([(10, 10), (10, 20), (20, 20), (20, 10)])
     prompt = asked(session)
     assert prompt.mask.values.max() > 0
-    top, left, bottom, right = prompt.box
-    assert (top, left) == (9.5, 9.5)
-    assert abs(bottom - 20) <= 0.5
-    assert abs(right - 20) <= 0.5
+    assert prompt.labels.tolist() == [1]
+    np.testing.assert_allclose(prompt.points, [[15, 15]], atol=1)
+    session.click(12, 12)
+    assert asked(session).points.tolist() == [[12, 12]]
+
+
+def test_the_middle_keeps_away_from_what_is_excluded():
+    start = np.zeros(SHAPE, bool)
+    start[10:21, 10:41] = True
+    session = ClickSession(SHAPE, start)
+    session.click(15, 25, include=False)
+    prompt = asked(session)
+    assert prompt.labels.tolist() == [1, 0]
+    row, col = prompt.points[0]
+    assert start[round(float(row)), round(float(col))]
+    assert abs(col - 25) >= 5
 
 
 def test_a_drawn_mask_outlives_a_click_that_comes_before_its_answer(session):
@@ -205,7 +217,8 @@ def test_a_region_taken_away_becomes_a_mask_and_a_negative_click(session, draw):
     else:
         session.lasso([(5, 20), (5, 50), (35, 50), (35, 20)], include=False)
     prompt = asked(session)
-    assert prompt.labels.tolist() == [0]
+    assert prompt.labels.tolist() == [1, 0]
+    assert prompt.points[0, 1] < 20 < prompt.points[1, 1]
     assert prompt.box is None
     _, left, _, width = prompt.mask.window
     last = np.flatnonzero((prompt.mask.values > 0).any(axis=0))[-1]
