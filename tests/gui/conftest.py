@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from napari_vlseg.ui.native import import_triton_apart
+
 SCREEN = "1400x900x24"
 # Qt ends a program whose screen goes away, so the screen outlives it: the shell stops Xvfb
 # when the pipe to this process closes, however this process ends.
@@ -32,6 +34,20 @@ def _none_lasts() -> None:
     if sys.version_info < (3, 12):
         for _ in range(SPARE_REFERENCES):
             ctypes.pythonapi.Py_IncRef(ctypes.py_object(None))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _triton_apart() -> None:
+    """Let tests that come after a window import torch's compiler, see `import_triton_apart`."""
+    from napari_vlseg.ui.native import import_triton_apart
+
+    import_triton_apart()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _triton_apart() -> None:
+    """Whatever imports torch after the first window does so safely."""
+    import_triton_apart()
 
 
 @pytest.fixture(scope="session", autouse=True)
