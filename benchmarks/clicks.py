@@ -49,9 +49,11 @@ def main() -> bool:
             box = np.array((left, top, right, bottom))
             predictor.predict(box=box, multimask_output=False)
 
-    def predict_together() -> object:
+    def predict_together() -> None:
+        """Masks are dropped one by one, as the predictor's are: keeping all costs 1 GB here."""
         prompts = [ObjectPrompt(box=box) for box in boxes]
-        return [found[0].crop() for found in segmenter.predict_objects(embedding, prompts)]
+        for (found,) in segmenter.predict_objects(embedding, prompts):
+            found.crop()
 
     jobs: dict[str, Callable[[], object]] = {
         "SamPredictor, click": lambda: predictor.predict(
