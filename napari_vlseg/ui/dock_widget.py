@@ -73,7 +73,9 @@ class VlsegWidget(QWidget):
         self.autosave_timer = self._timer(_AUTOSAVE_MS, self.controller.desk.autosave)
         self._lay_out()
         self.actions_of_keys = self._actions()
-        canvas = napari_viewer.window._qt_viewer.canvas.native
+        # napari hands plugins a proxy that warns of what is private, and has no public canvas.
+        viewer = getattr(napari_viewer, "__wrapped__", napari_viewer)
+        canvas = viewer.window._qt_viewer.canvas.native
         self.canvas_keys = CanvasKeys(canvas, self.actions_of_keys, self._hold_space)
         wire(self)
         self._unbind = register_keys(napari_viewer, self, self.actions_of_keys)

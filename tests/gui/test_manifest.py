@@ -73,6 +73,7 @@ def test_the_writer_leaves_the_old_file_when_it_fails(tmp_path: Path) -> None:
 
 
 @pytest.mark.gui
+@pytest.mark.filterwarnings("error::FutureWarning")
 def test_napari_opens_the_widget_a_sample_and_saves(
     make_napari_viewer: Any, qtbot: Any, tmp_path: Path
 ) -> None:
