@@ -93,24 +93,28 @@ def _seconds_to_preview(widget: VlsegWidget, place: np.ndarray) -> float:
     canvas, image = widget.controller.viewer.window._qt_viewer.canvas, widget.controller.images
     layer = image.require()
     x, y = canvas.view.scene.transform.map([*layer.data_to_world(place)[::-1]])[:2]
-    frames: list[float] = []
+    clicks, frames, answers = widget.controller.clicks, [], []  # type: ignore[var-annotated]
 
-    def note(event: Any) -> None:
-        frames.append(time.perf_counter())
+    def note_answer() -> None:
+        if clicks.session is not None and clicks.session.wanted is None:
+            answers.append(time.perf_counter())
+            canvas._scene_canvas.update()  # a candidate like the one before draws nothing
 
-    canvas._scene_canvas.events.draw.connect(note)
+    def note_frame(event: Any) -> None:
+        if answers:
+            frames.append(time.perf_counter())
+
+    canvas._scene_canvas.events.draw.connect(note_frame)
+    clicks.changed.connect(note_answer)
     start = time.perf_counter()
     QTest.mousePress(canvas.native, Qt.MouseButton.LeftButton, pos=QPoint(round(x), round(y)))
     QTest.mouseRelease(canvas.native, Qt.MouseButton.LeftButton, pos=QPoint(round(x), round(y)))
-    clicks = widget.controller.clicks
-    while clicks.session is None or clicks.session.wanted is not None:
+    while not frames:
         QApplication.processEvents()
-    answered = time.perf_counter()
-    while not frames or frames[-1] < answered:
-        QApplication.processEvents()
-    canvas._scene_canvas.events.draw.disconnect(note)
+    canvas._scene_canvas.events.draw.disconnect(note_frame)
+    clicks.changed.disconnect(note_answer)
     _settle(widget)
-    return frames[-1] - start
+    return float(frames[0] - start)
 
 
 def _stalls_while_encoding(widget: VlsegWidget) -> list[float]:

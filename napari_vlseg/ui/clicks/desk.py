@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from napari.layers import Image
 from psygnal import Signal
 
 from napari_vlseg.errors import ImageError, PromptError
@@ -60,6 +61,7 @@ class ClickDesk:
         self.model = ""
         """Name and revision of the model that answered last."""
         self.marks = Marks(controller.viewer)
+        self._laid_on: Image | None = None
         self.mouse = CanvasMouse(controller.viewer, self)
         self.committer = Committer(controller, self)
         self.models = LoadedModel(load)
@@ -337,8 +339,9 @@ class ClickDesk:
 
     def _lay_out(self) -> None:
         """Make the layers before the first click needs them."""
-        if self._controller.images.layer is not None:
-            with self._controller.told():
+        self._laid_on = self._controller.images.layer
+        if self._laid_on is not None:
+            with suppress(ImageError):  # a click says what is wrong
                 self.marks.lie_on(self._spot_in_view())
 
     def _on_image(self) -> None:
@@ -346,6 +349,8 @@ class ClickDesk:
             self.session, self.target, self.spot = None, 0, None
             self.marks.remove()
             self._answerer.forget()
+        if self.tool is not None and self._controller.images.layer is not self._laid_on:
+            self._lay_out()
         self._look_ahead()
         self.changed.emit()
 
