@@ -156,6 +156,7 @@ BUILT_IN = (
         "BSD-3-Clause",
         7.5,
         "bundled",
+        default_threshold=0.45,
         default_scale=1.0,
     ),
     ModelSpec(

@@ -101,6 +101,11 @@ def test_an_unknown_name_lists_the_valid_ones() -> None:
         registry.load("nope")
 
 
+def test_the_bundled_threshold_is_known_before_the_model_is_loaded() -> None:
+    (spec,) = (spec for spec in registry.specs() if spec.name == registry.DEFAULT_MODEL)
+    assert registry.load(device="cpu").default_threshold == spec.default_threshold != 0.5
+
+
 def test_a_folder_is_a_model(checkpoint: Path) -> None:
     model = registry.load(str(checkpoint), device="cpu")
     assert model.info.name == str(checkpoint)
