@@ -118,11 +118,18 @@ class Relabeller:
             if row is None:
                 thresholds.append((name, present))
             elif row.threshold is None:
-                thresholds.append((name, self.default_threshold))
+                thresholds.append((name, self._automatic(proposals, present)))
             else:
                 thresholds.append((name, row.threshold))
         shown = tuple(n for n in proposals.classes if n in rows and rows[n].visible)
         return Look(tuple(thresholds), shown, self.postprocess)
+
+    def _automatic(self, proposals: Proposals, present: float) -> float:
+        """What "auto" stands for on a map: a matter of the model that made it."""
+        model = self._controller.models.peek(self._controller.settings)
+        if model is not None and model.info.name == proposals.model.name:
+            return model.default_threshold
+        return self._defaults.get(proposals.model.name, present)
 
     def _settle(self, image: Image, proposals: Proposals, look: Look) -> None:
         controller = self._controller
