@@ -38,14 +38,6 @@ def _none_lasts() -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def _triton_apart() -> None:
-    """Let tests that come after a window import torch's compiler, see `import_triton_apart`."""
-    from napari_vlseg.ui.native import import_triton_apart
-
-    import_triton_apart()
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _triton_apart() -> None:
     """Whatever imports torch after the first window does so safely."""
     import_triton_apart()
 
