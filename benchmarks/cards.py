@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from harness import nuclei_parser
 from rich.console import Console
 from rich.table import Table
 
@@ -87,18 +87,10 @@ def _scores(report: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, 
 
 
 def _arguments() -> argparse.Namespace:
-    beside = Path(__file__).parents[1] / "../shared/data/dsb2018"
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--dsb2018",
-        type=Path,
-        default=Path(os.environ.get("VLSEG_DSB2018", beside)),
-        help="folder with index.csv, images and labels [default: $VLSEG_DSB2018]",
-    )
+    parser = nuclei_parser(__doc__)
     parser.add_argument("--vlseg-mini", default="", help="folder of a model of the same recipe")
     parser.add_argument("--sam-mini", default="", help="folder of a model of the same recipe")
     parser.add_argument("--tolerance", type=float, default=0.02, help="default %(default)s")
-    parser.add_argument("--out", type=Path, default=Path("benchmark-results"), help="JSON files")
     return parser.parse_args()
 
 

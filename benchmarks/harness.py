@@ -8,6 +8,7 @@ import os
 import platform
 import statistics
 import time
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,6 +17,8 @@ from typing import Literal
 import torch
 from rich.console import Console
 from rich.table import Table
+
+from napari_vlseg.training.evaluate_labels import Row, mean_of
 
 # No benchmark finds what an earlier one has encoded.
 os.environ["NAPARI_VLSEG_CACHE_GB"] = "0"
@@ -145,3 +148,39 @@ def options(description: str | None, repeats: int) -> argparse.Namespace:
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     return arguments
+
+
+def nuclei_parser(description: str | None) -> argparse.ArgumentParser:
+    """Command line of a benchmark on the DSB 2018 images; more options may be added."""
+    beside = Path(__file__).parents[1] / "../shared/data/dsb2018"
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument(
+        "--dsb2018",
+        type=Path,
+        default=Path(os.environ.get("VLSEG_DSB2018", beside)),
+        help="folder with index.csv, images and labels [default: $VLSEG_DSB2018]",
+    )
+    parser.add_argument("--out", type=Path, default=Path("benchmark-results"), help="JSON files")
+    return parser
+
+
+def print_by_kind(rows: Sequence[Row], methods: Sequence[str], metrics: Mapping[str, str]) -> None:
+    """A table of means by kind of image for each metric.
+
+    Parameters
+    ----------
+    rows : sequence of dict
+        One per image: ``kind``, and ``<method> <metric>`` for every pair.
+    methods : sequence of str
+    metrics : mapping of str to str
+        Metric → title of its table.
+    """
+    kinds: Mapping[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        kinds[str(row["kind"])].append(row)
+    for metric, title in metrics.items():
+        table = Table("kind", "images", *methods, title=title)
+        for kind, members in (*sorted(kinds.items()), ("mean of images", list(rows))):
+            means = (f"{mean_of(members, f'{method} {metric}'):.3f}" for method in methods)
+            table.add_row(kind, str(len(members)), *means)
+        Console().print(table)

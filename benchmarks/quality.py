@@ -9,16 +9,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
-from harness import Result, report
+from harness import Result, nuclei_parser, print_by_kind, report
 from rich.console import Console
 from rich.progress import track
-from rich.table import Table
 
 import napari_vlseg
 from napari_vlseg.training.dsb2018 import load_images, read_index, split_by_group
@@ -46,7 +42,7 @@ def main() -> bool:
         score_image(image, reference_for(image, images), model)
         for image in track(images[:: arguments.every], "segmenting", console=Console(stderr=True))
     ]
-    _print_by_kind(rows)
+    print_by_kind(rows, METHODS, {"iou": "foreground IoU", "ap50": "AP@0.5 of instances"})
     arguments.out.mkdir(parents=True, exist_ok=True)
     text = json.dumps({"model": str(model.info), "images": rows}, indent=1)
     (arguments.out / "quality_images.json").write_text(text + "\n", "utf-8")
@@ -67,30 +63,10 @@ def _results(rows: Sequence[Row]) -> list[Result]:
     ]
 
 
-def _print_by_kind(rows: Sequence[Row]) -> None:
-    kinds: Mapping[str, list[Row]] = defaultdict(list)
-    for row in rows:
-        kinds[str(row["kind"])].append(row)
-    for metric, title in (("iou", "foreground IoU"), ("ap50", "AP@0.5 of instances")):
-        table = Table("kind", "images", *METHODS, title=title)
-        for kind, members in (*sorted(kinds.items()), ("mean of images", list(rows))):
-            means = (f"{mean_of(members, f'{method} {metric}'):.3f}" for method in METHODS)
-            table.add_row(kind, str(len(members)), *means)
-        Console().print(table)
-
-
 def _arguments() -> argparse.Namespace:
-    beside = Path(__file__).parents[1] / "../shared/data/dsb2018"
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--dsb2018",
-        type=Path,
-        default=Path(os.environ.get("VLSEG_DSB2018", beside)),
-        help="folder with index.csv, images and labels [default: $VLSEG_DSB2018]",
-    )
+    parser = nuclei_parser(__doc__)
     parser.add_argument("--model", default="vlseg-mini", help="name or folder")
     parser.add_argument("--every", type=int, default=1, help="take every n-th image alone")
-    parser.add_argument("--out", type=Path, default=Path("benchmark-results"), help="JSON files")
     return parser.parse_args()
 
 

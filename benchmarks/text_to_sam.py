@@ -9,28 +9,25 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
-from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 from time import perf_counter
 
 import numpy as np
-from harness import Result, report
+from harness import Result, nuclei_parser, print_by_kind, report
 from rich.console import Console
 from rich.progress import track
-from rich.table import Table
 
 import napari_vlseg
 from napari_vlseg.events import run
 from napari_vlseg.metrics import match_instances
 from napari_vlseg.models.base import DenseSegmenter, PromptableSegmenter
 from napari_vlseg.models.registry import require_promptable
-from napari_vlseg.planes import ImageView, extract_plane
 from napari_vlseg.prompts import PromptTable
 from napari_vlseg.proposals import PostProcess
 from napari_vlseg.training.dsb2018 import NucleiImage, load_images, read_index, split_by_group
+from napari_vlseg.training.evaluate_labels import mean_of
+from napari_vlseg.training.evaluate_nuclei import as_plane
 from napari_vlseg.workflow.propose import propose, rethreshold
 from napari_vlseg.workflow.refine import refine
 
@@ -52,7 +49,8 @@ def main() -> bool:
     rows = [
         _score(image, model, outliner) for image in track(images, "segmenting", console=console)
     ]
-    _print_by_kind(rows)
+    titles = {f"ap{level:g}": f"AP@{level:g} of instances" for level in LEVELS}
+    print_by_kind(rows, METHODS, titles)
     arguments.out.mkdir(parents=True, exist_ok=True)
     document = {"model": str(model.info), "refine": str(outliner.info), "images": rows}
     text = json.dumps(document, indent=1)
@@ -72,7 +70,7 @@ def _labels_by_method(
     image: NucleiImage, model: DenseSegmenter, outliner: PromptableSegmenter
 ) -> Iterator[tuple[str, np.ndarray, float]]:
     """Labels of each method, and the seconds it takes beyond the map."""
-    plane = extract_plane(image.image, view=ImageView(rgb=True))
+    plane = as_plane(image.image)
     table = PromptTable.build("nuclei")
     found = run(propose(model, plane, table))
     for method, split in ((COMPONENTS, "components"), (WATERSHED, "watershed")):
@@ -93,44 +91,20 @@ def _precisions(truth: np.ndarray, labels: np.ndarray) -> Iterator[tuple[float, 
 
 
 def _results(rows: Sequence[Row]) -> list[Result]:
-    ours = _mean(rows, f"{REFINED} ap0.5")
+    ours = mean_of(rows, f"{REFINED} ap0.5")
     return [
         Result("text → SAM, AP@0.5", ours, 0.7, "", "more"),
-        Result("above components", ours - _mean(rows, f"{COMPONENTS} ap0.5"), 0.0, "AP", "more"),
-        Result("above watershed", ours - _mean(rows, f"{WATERSHED} ap0.5"), 0.0, "AP", "more"),
-        Result("per image", _mean(rows, f"{REFINED} seconds"), 10.0, "s", "less"),
+        Result("above components", ours - mean_of(rows, f"{COMPONENTS} ap0.5"), 0.0, "AP", "more"),
+        Result("above watershed", ours - mean_of(rows, f"{WATERSHED} ap0.5"), 0.0, "AP", "more"),
+        Result("per image", mean_of(rows, f"{REFINED} seconds"), 10.0, "s", "less"),
     ]
 
 
-def _print_by_kind(rows: Sequence[Row]) -> None:
-    kinds: Mapping[str, list[Row]] = defaultdict(list)
-    for row in rows:
-        kinds[str(row["kind"])].append(row)
-    for level in LEVELS:
-        table = Table("kind", "images", *METHODS, title=f"AP@{level:g} of instances")
-        for kind, members in (*sorted(kinds.items()), ("mean of images", list(rows))):
-            means = (f"{_mean(members, f'{method} ap{level:g}'):.3f}" for method in METHODS)
-            table.add_row(kind, str(len(members)), *means)
-        Console().print(table)
-
-
-def _mean(rows: Sequence[Row], key: str) -> float:
-    return float(np.mean([float(row[key]) for row in rows]))
-
-
 def _arguments() -> argparse.Namespace:
-    beside = Path(__file__).parents[1] / "../shared/data/dsb2018"
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--dsb2018",
-        type=Path,
-        default=Path(os.environ.get("VLSEG_DSB2018", beside)),
-        help="folder with index.csv, images and labels [default: $VLSEG_DSB2018]",
-    )
+    parser = nuclei_parser(__doc__)
     parser.add_argument("--model", default="vlseg-mini", help="text model, name or folder")
     parser.add_argument("--refine", default="sam-mini", help="click model, name or folder")
     parser.add_argument("--every", type=int, default=1, help="take every n-th image alone")
-    parser.add_argument("--out", type=Path, default=Path("benchmark-results"), help="JSON files")
     return parser.parse_args()
 
 

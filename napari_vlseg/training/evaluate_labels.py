@@ -12,10 +12,10 @@ import numpy.typing as npt
 from napari_vlseg.events import Progress, Work
 from napari_vlseg.masks import label_objects
 from napari_vlseg.models.base import DenseSegmenter
-from napari_vlseg.planes import ImageView, extract_plane
 from napari_vlseg.proposals import PostProcess
 from napari_vlseg.training.baselines import otsu_foreground
 from napari_vlseg.training.dsb2018 import NucleiImage
+from napari_vlseg.training.evaluate_nuclei import as_plane
 from napari_vlseg.workflow.api import segment
 from napari_vlseg.workflow.cache import EmbeddingCache
 from napari_vlseg.workflow.evaluation import score_labels
@@ -115,7 +115,7 @@ def _labels_by_method(
     }
     for method, prompt in asked.items():
         yield method, segment(image.image, model=model, cache=cache, **prompt).labels
-    plane = extract_plane(image.image, view=ImageView(rgb=True))
+    plane = as_plane(image.image)
     foreground = otsu_foreground(plane).astype(np.float32)[np.newaxis]
     for method, split in ((OTSU, "components"), (OTSU_SPLIT, "watershed")):
         yield method, label_objects(foreground, (0.5,), PostProcess(split=split))[0]

@@ -85,7 +85,7 @@ def best_threshold(model: DenseSegmenter, images: Sequence[NucleiImage]) -> Work
     return scores.best_threshold()
 
 
-def as_plane(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+def as_plane(image: npt.NDArray[np.integer]) -> npt.NDArray[np.float32]:
     """The plane the product would show the model, shape (H, W, 3)."""
     return extract_plane(image, (), ImageView(rgb=True))
 

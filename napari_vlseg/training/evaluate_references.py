@@ -19,8 +19,8 @@ from scipy.stats import rankdata
 from napari_vlseg.events import Progress, Work
 from napari_vlseg.metrics import iou
 from napari_vlseg.models.base import DenseSegmenter
-from napari_vlseg.planes import ImageView, extract_plane
 from napari_vlseg.prompts import ClassPrompt, ReferencePrompt
+from napari_vlseg.training.evaluate_nuclei import as_plane
 from napari_vlseg.training.sample_objects import SAMPLES, sample_halves
 from napari_vlseg.training.scene_bank import VALIDATION_SEEDS
 from napari_vlseg.training.scenes import Scene, generate_novel_pair
@@ -138,7 +138,7 @@ def _score_pair(
     own = [thing.label for thing in second.objects if thing.recipe == recipe]
     others = [thing.label for thing in second.objects if thing.recipe != recipe]
     mask = first.mask_of([shown[rng.integers(len(shown))]])
-    probability = _asked(model, _plane(first.image), mask, _plane(second.image))
+    probability = _asked(model, as_plane(first.image), mask, as_plane(second.image))
     scores.aucs.append(object_auc(probability, second.labels, own, others))
     scores.ious.append(iou(probability >= model.default_threshold, second.mask_of(own)))
 
@@ -169,7 +169,3 @@ def _asked(
     reference = ReferencePrompt.from_region(shown, mask)
     condition, _ = model.condition(ClassPrompt("reference", references=(reference,)))
     return np.asarray(model.predict(model.encode(plane), [condition])[0])
-
-
-def _plane(image: npt.NDArray[np.integer]) -> npt.NDArray[np.float32]:
-    return extract_plane(image, (), ImageView(rgb=True))

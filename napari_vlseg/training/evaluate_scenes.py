@@ -7,12 +7,11 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from napari_vlseg.events import Progress, Work
 from napari_vlseg.models.base import DenseSegmenter
-from napari_vlseg.planes import ImageView, extract_plane
 from napari_vlseg.prompts import ClassPrompt, ReferencePrompt
+from napari_vlseg.training.evaluate_nuclei import as_plane
 from napari_vlseg.training.queries import (
     Query,
     absent_query,
@@ -81,7 +80,7 @@ def _score_texts(
         empty.append((HARD, _words(wrong)))
     phrases = [words for _, _, words in asked] + [words for _, words in empty]
     conditions = [model.condition(ClassPrompt(words, phrases=(words,)))[0] for words in phrases]
-    maps = model.predict(model.encode(_plane(scene)), conditions)
+    maps = model.predict(model.encode(as_plane(scene.image)), conditions)
     for (family, query, _), probability in zip(asked, maps, strict=False):
         truth = scene.mask_of(matching_labels(query, scene.objects))
         for name in (family, ALL_PRESENT):
@@ -133,12 +132,8 @@ def _score_reference(
     if not others:
         return
     other, thing = others[int(rng.integers(len(others)))]
-    shown = ReferencePrompt.from_region(_plane(other), other.mask_of([thing.label]))
+    shown = ReferencePrompt.from_region(as_plane(other.image), other.mask_of([thing.label]))
     condition, _ = model.condition(ClassPrompt(wanted.kind, references=(shown,)))
-    (probability,) = model.predict(model.encode(_plane(scene)), [condition])
+    (probability,) = model.predict(model.encode(as_plane(scene.image)), [condition])
     truth = scene.mask_of(matching_labels(query, scene.objects))
     scores.add(wanted.kind, probability, truth)
-
-
-def _plane(scene: Scene) -> npt.NDArray[np.float32]:
-    return extract_plane(scene.image, (), ImageView(rgb=True))

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from napari_vlseg.models.base import DenseSegmenter
-from napari_vlseg.planes import ImageView, extract_plane
 from napari_vlseg.prompts import ClassPrompt, ReferencePrompt
 from napari_vlseg.training.dsb2018 import NucleiImage
 from napari_vlseg.training.evaluate_labels import typical_label
+from napari_vlseg.training.evaluate_nuclei import as_plane
 from napari_vlseg.training.scenes import Scene
 
 _UNNAMED_QUANTILE, _NAMED_QUANTILE = 0.25, 0.2
@@ -55,7 +55,7 @@ def _unnamed(scenes: Sequence[Scene]) -> Iterator[tuple[Scene, np.ndarray]]:
 
 
 def _length(model: DenseSegmenter, image: np.ndarray, mask: np.ndarray) -> float:
-    plane = extract_plane(image, (), ImageView(rgb=True))
+    plane = as_plane(image)
     shown = ReferencePrompt.from_region(plane, mask)
     conditional, _ = model.condition(ClassPrompt("reference", references=(shown,)))
     return conditional.reference_length

@@ -15,11 +15,11 @@ from PIL import Image, ImageDraw, ImageFont
 from napari_vlseg.errors import ImageError
 from napari_vlseg.events import Progress, Work
 from napari_vlseg.files import atomic_write_bytes
-from napari_vlseg.images import ImageView, extract_plane
 from napari_vlseg.metrics import iou
 from napari_vlseg.models.base import DenseSegmenter
 from napari_vlseg.prompts import ClassPrompt
 from napari_vlseg.training.dsb2018 import NucleiImage
+from napari_vlseg.training.evaluate_nuclei import as_plane
 from napari_vlseg.workflow.overlay import CORRECTED, PROPOSED, draw_outlines
 
 TRUTH_COLOUR, FOUND_COLOUR = CORRECTED, PROPOSED
@@ -96,7 +96,7 @@ def worst_cases(
     condition, _ = model.condition(ClassPrompt(phrase, phrases=(phrase,)))
     cases = []
     for number, image in enumerate(images, 1):
-        plane = extract_plane(image.image, (), ImageView(rgb=True))
+        plane = as_plane(image.image)
         (probability,) = model.predict(model.encode(plane), [condition])
         found = probability >= model.default_threshold
         name = image.kind.replace("_", " ")

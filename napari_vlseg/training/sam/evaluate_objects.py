@@ -13,7 +13,7 @@ import torch
 
 from napari_vlseg.events import Progress, Work
 from napari_vlseg.models.base import PromptableEmbedding, PromptableSegmenter
-from napari_vlseg.planes import ImageView, extract_plane
+from napari_vlseg.training.evaluate_nuclei import as_plane
 from napari_vlseg.training.sam.baselines import (
     PixelBox,
     WatershedByClick,
@@ -85,7 +85,7 @@ class _Tally:
         rng: np.random.Generator,
     ) -> None:
         """Prompt for each chosen object."""
-        plane = extract_plane(image.image, (), ImageView(rgb=True))
+        plane = as_plane(image.image)
         began = time.perf_counter()
         embedding = model.encode(plane)
         self._encode_seconds.append(time.perf_counter() - began)

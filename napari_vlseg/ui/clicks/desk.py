@@ -14,6 +14,7 @@ from psygnal import Signal
 from napari_vlseg.errors import ImageError, PromptError
 from napari_vlseg.models.registry import DEFAULT_CLICK_MODEL
 from napari_vlseg.object_prompts import ObjectPrompt
+from napari_vlseg.prompts import ClassPrompt
 from napari_vlseg.ui.clicks.answering import Answerer
 from napari_vlseg.ui.clicks.canvas import CanvasMouse
 from napari_vlseg.ui.clicks.committing import Committer
@@ -84,8 +85,12 @@ class ClickDesk:
     @property
     def class_name(self) -> str:
         """The class that a new object is committed to."""
+        return self._class_row.name
+
+    @property
+    def _class_row(self) -> ClassPrompt:
         rows = self._controller.prompts.table.rows
-        return rows[min(self.row, len(rows) - 1)].name
+        return rows[min(self.row, len(rows) - 1)]
 
     @property
     def in_progress(self) -> bool:
@@ -314,8 +319,7 @@ class ClickDesk:
         elif not said and self.session is not None:
             self._controller.say(self._status(self.session))
         if self.spot is not None and self.marks.layers:
-            rows = self._controller.prompts.table.rows
-            self.marks.show(self.session, rows[min(self.row, len(rows) - 1)].color)
+            self.marks.show(self.session, self._class_row.color)
         self.changed.emit()
 
     def _status(self, session: ClickSession) -> str:
