@@ -6,6 +6,7 @@ import math
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
@@ -24,6 +25,17 @@ OBJECT_COLUMNS = (
     "threshold",
     "status",
     "source",
+    "uncertainty",
+    "weights_sha256",
+    "proposal",
+    "created_by",
+    "created_at",
+    "modified_by",
+    "modified_at",
+    "n_edits",
+    "edit_seconds",
+    "iou_proposal_final",
+    "comment",
 )
 """Columns of the table of objects, one row per label value.
 
@@ -31,8 +43,27 @@ OBJECT_COLUMNS = (
 ``score``: mean probability of the class on the object; ``area``: pixels; ``prompt``:
 `ClassPrompt.describe`; ``model``: name@revision; ``threshold``: probability used;
 ``status``: proposed, accepted, edited, rejected or flagged; ``source``: auto, semi-auto or
-manual.
+manual; ``uncertainty``: from 0 to 1, how far the model is from sure of the object, nan where no
+map says; ``weights_sha256``: hash of the model's weights; ``proposal``: number of the proposal
+in the project that the object came with; ``created_by``, ``modified_by``: opaque ids of people;
+``created_at``, ``modified_at``: UTC in ISO 8601; ``n_edits``: edits that changed it, undone ones
+left out; ``edit_seconds``: time that a person gave it; ``iou_proposal_final``: IoU with what was
+proposed, nan where nothing was or it was not computed yet; ``comment``: a person's words. Text
+is empty where nothing is known.
 """
+
+_COLUMN_TYPES: Mapping[str, str] = MappingProxyType(
+    dict.fromkeys(("label", "area", "n_edits"), "int64")
+    | dict.fromkeys(
+        ("score", "threshold", "uncertainty", "edit_seconds", "iou_proposal_final"), "float64"
+    )
+)
+"""Types of the columns that are no text."""
+
+_NUMBER_IF_UNKNOWN: Mapping[str, float] = MappingProxyType(
+    {"label": 0, "area": 0, "n_edits": 0, "edit_seconds": 0.0}
+)
+"""Numbers where nothing is known; nan in the others."""
 
 OUTLINE_COLUMNS = ("refine_score", "outline")
 """Further columns where a click model drew the outlines, and ``model`` names both models.
@@ -160,15 +191,45 @@ class Proposals:
 
 def empty_objects() -> pd.DataFrame:
     """A table of objects without rows, with the columns and types of a full one."""
-    types: Mapping[str, str] = {
-        "label": "int64",
-        "area": "int64",
-        "score": "float64",
-        "threshold": "float64",
+    types = {name: _COLUMN_TYPES.get(name, "object") for name in OBJECT_COLUMNS}
+    return pd.DataFrame({name: pd.Series(dtype=dtype) for name, dtype in types.items()})
+
+
+def completed(objects: pd.DataFrame) -> pd.DataFrame:
+    """The table with every column of `OBJECT_COLUMNS`, those of earlier versions too.
+
+    Parameters
+    ----------
+    objects : pandas.DataFrame
+        Columns may be missing, and so may cells of rows that were put together.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A new table: `OBJECT_COLUMNS` first and in order, then all other columns as they are.
+        What was missing is empty text, 0 for counts and seconds, and nan for other numbers.
+    """
+    known = {
+        name: _completed_column(name, objects[name])
+        if name in objects
+        else pd.Series(_if_unknown(name), objects.index, _COLUMN_TYPES.get(name, "object"))
+        for name in OBJECT_COLUMNS
     }
-    return pd.DataFrame(
-        {name: pd.Series(dtype=types.get(name, "object")) for name in OBJECT_COLUMNS}
-    )
+    further = {name: objects[name] for name in objects if name not in known}
+    return pd.DataFrame(known | further, index=objects.index)
+
+
+def _completed_column(name: str, cells: pd.Series) -> pd.Series:
+    if isinstance(cells.dtype, pd.CategoricalDtype):
+        return cells
+    missing = cells.isna()
+    if missing.any():
+        cells = cells.astype("object").where(~missing, _if_unknown(name))
+    return cells.astype(np.dtype(_COLUMN_TYPES.get(name, "object")))
+
+
+def _if_unknown(name: str) -> float | str:
+    return _NUMBER_IF_UNKNOWN.get(name, math.nan) if name in _COLUMN_TYPES else ""
 
 
 def new_uid() -> str:

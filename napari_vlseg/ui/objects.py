@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 import pandas as pd
 
-from napari_vlseg.proposals import empty_objects, new_uid
+from napari_vlseg.proposals import completed, empty_objects, new_uid
 
 _COUNTABLE = 10_000_000  # beyond it a table of counts costs more than sorting
 
@@ -45,7 +45,7 @@ def joined(first: pd.DataFrame, second: pd.DataFrame) -> pd.DataFrame:
     """One table after the other."""
     filled = [table for table in (first, second) if len(table)]
     if len(filled) == 2:
-        return pd.concat(filled, ignore_index=True)
+        return completed(pd.concat(filled, ignore_index=True))
     return filled[0].reset_index(drop=True) if filled else empty_objects()
 
 
@@ -82,7 +82,7 @@ def row_of(
     source: str,
 ) -> pd.DataFrame:
     """A table of one object that no threshold made; its area is filled in when it is written."""
-    return pd.DataFrame(
+    row = pd.DataFrame(
         {
             "object_uid": [object_uid],
             "label": np.array([label], np.int64),
@@ -96,6 +96,7 @@ def row_of(
             "source": source,
         }
     )
+    return completed(row)
 
 
 def with_row(objects: pd.DataFrame, row: pd.DataFrame, areas: Mapping[int, int]) -> pd.DataFrame:
@@ -111,7 +112,7 @@ def _measured(rows: pd.DataFrame, areas: Mapping[int, int]) -> pd.DataFrame:
 
 
 def _drawn(labels: list[int], areas: Mapping[int, int], class_name: str) -> pd.DataFrame:
-    return pd.DataFrame(
+    rows = pd.DataFrame(
         {
             "object_uid": [new_uid() for _ in labels],
             "label": np.array(labels, np.int64),
@@ -125,3 +126,4 @@ def _drawn(labels: list[int], areas: Mapping[int, int], class_name: str) -> pd.D
             "source": "manual",
         }
     )
+    return completed(rows)

@@ -13,7 +13,7 @@ from napari_vlseg.events import Notice, T, Work
 from napari_vlseg.masks import ObjectStats, assign_classes, compete, label_objects
 from napari_vlseg.models.base import Conditional, DenseSegmenter
 from napari_vlseg.prompts import ClassPrompt, PromptTable
-from napari_vlseg.proposals import PostProcess, Proposals, empty_objects, new_uid
+from napari_vlseg.proposals import PostProcess, Proposals, completed, empty_objects, new_uid
 from napari_vlseg.workflow.cache import EmbeddingCache, encode
 
 
@@ -193,7 +193,7 @@ def object_table(draft: Proposals, stats: Sequence[ObjectStats]) -> pd.DataFrame
         return empty_objects()
     described = {row.name: row.describe() for row in draft.prompts.rows}
     names = [draft.classes[stat.class_index] for stat in stats]
-    return pd.DataFrame(
+    table = pd.DataFrame(
         {
             "object_uid": [new_uid() for _ in stats],
             "label": np.array([stat.label for stat in stats], np.int64),
@@ -205,8 +205,10 @@ def object_table(draft: Proposals, stats: Sequence[ObjectStats]) -> pd.DataFrame
             "threshold": [float(draft.thresholds[stat.class_index]) for stat in stats],
             "status": "proposed",
             "source": "auto",
+            "weights_sha256": draft.model.weights_sha256,
         }
     )
+    return completed(table)
 
 
 def _new_thresholds(

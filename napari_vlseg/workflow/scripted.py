@@ -10,7 +10,7 @@ import pandas as pd
 
 from napari_vlseg.errors import ImageError
 from napari_vlseg.metrics import match_instances
-from napari_vlseg.proposals import new_uid
+from napari_vlseg.proposals import completed, new_uid
 
 _MATCH_IOU = 0.5
 _MOSTLY = 0.5
@@ -152,8 +152,7 @@ def _updated_table(objects: pd.DataFrame, labels: np.ndarray, redrawn: list[int]
         for label in new
     ]
     if rows:
-        added = pd.DataFrame(rows).astype({"label": "int64", "area": "int64"})
-        table = pd.concat([table, added], ignore_index=True)
+        table = pd.concat([completed(table), completed(pd.DataFrame(rows))], ignore_index=True)
     values = table["label"].to_numpy(np.int64)
     areas = np.bincount(labels.ravel(), minlength=int(values.max(initial=0)) + 1)
     table["area"] = areas[values]

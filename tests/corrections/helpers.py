@@ -11,7 +11,7 @@ import pytest
 
 from napari_vlseg.corrections.store import ImageEntry, Project
 from napari_vlseg.images import pixels_sha256
-from napari_vlseg.proposals import OBJECT_COLUMNS
+from napari_vlseg.proposals import OBJECT_COLUMNS, completed
 
 Scene = tuple[np.ndarray, np.ndarray]
 
@@ -36,7 +36,7 @@ def object_table(labels: np.ndarray) -> pd.DataFrame:
          "proposed", "auto")
         for label in np.unique(labels[labels > 0]).tolist()
     ]  # fmt: skip
-    return pd.DataFrame(rows, columns=list(OBJECT_COLUMNS))
+    return completed(pd.DataFrame(rows, columns=list(OBJECT_COLUMNS[:10])))
 
 
 def reopened(entry: ImageEntry) -> ImageEntry:

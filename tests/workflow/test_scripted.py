@@ -6,7 +6,7 @@ import pytest
 
 from napari_vlseg.errors import ImageError
 from napari_vlseg.metrics import average_precision
-from napari_vlseg.proposals import OBJECT_COLUMNS, empty_objects
+from napari_vlseg.proposals import OBJECT_COLUMNS, completed, empty_objects
 from napari_vlseg.workflow.scripted import correct_worst
 
 
@@ -18,14 +18,14 @@ def square(row, col, side=8, value=1):
 
 def table(labels):
     values = np.unique(labels[labels > 0])
-    rows = {name: ["x"] * len(values) for name in OBJECT_COLUMNS}
+    rows = {"prompt": ["x"] * len(values)}
     rows |= {
         "label": values,
         "class": ["nuclei"] * len(values),
         "status": ["proposed"] * len(values),
     }
     rows |= {"area": [int((labels == v).sum()) for v in values], "source": ["auto"] * len(values)}
-    return pd.DataFrame(rows)
+    return completed(pd.DataFrame(rows))
 
 
 @pytest.fixture
