@@ -13,6 +13,7 @@ from napari_vlseg.cli.demo import demo
 from napari_vlseg.cli.encode import encode
 from napari_vlseg.cli.models import models
 from napari_vlseg.cli.options import Debug
+from napari_vlseg.cli.project import project, status
 from napari_vlseg.cli.segment import segment
 from napari_vlseg.cli.window import open_napari
 
@@ -91,6 +92,19 @@ app.command(
         "napari-vlseg cache --clear",
     )
 )(cache)
+app.command(
+    epilog=_examples(
+        "napari-vlseg project folder-of-images --out my-project",
+        'napari-vlseg project plate --pattern "**/*.tif" --out my-project',
+        "napari-vlseg project a.tif b.tif --out my-project",
+    )
+)(project)
+app.command(
+    epilog=_examples(
+        "napari-vlseg status my-project",
+        "napari-vlseg status my-project --json",
+    )
+)(status)
 app.command(
     epilog=_examples(
         "napari-vlseg export my-project --format coco --out training-set",

@@ -8,7 +8,17 @@ import pytest
 import napari_vlseg
 from napari_vlseg.prompts import TEMPLATES
 
-COMMANDS = ["demo", "segment", "encode", "cache", "export", "evaluate", "models"]
+COMMANDS = [
+    "demo",
+    "segment",
+    "encode",
+    "cache",
+    "project",
+    "status",
+    "export",
+    "evaluate",
+    "models",
+]
 HEAVY = ["torch", "transformers", "napari", "qtpy", "pandas", "scipy", "skimage", "numpy"]
 
 
