@@ -35,6 +35,10 @@ class ConflictError(ProjectError):
     """Another program or window wrote what is about to be saved over; forcing keeps both."""
 
 
+class LedgerError(ProjectError):
+    """An edit does not fit the labels or the objects that it is to be applied to."""
+
+
 class CacheError(VlsegError):
     """A stored embedding can't be written, or can't be used."""
 

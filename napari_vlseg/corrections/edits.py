@@ -1,0 +1,269 @@
+"""One edit of an image's labels and objects, and the line of the journal that tells it.
+
+The line is described in docs/on-disk-format.md.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import math
+import re
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from napari_vlseg.errors import LedgerError
+from napari_vlseg.object_table import RowChange
+from napari_vlseg.pixel_changes import PixelChange
+
+OPS = (
+    "propose",
+    "threshold",
+    "paint",
+    "erase",
+    "fill",
+    "polygon",
+    "commit",
+    "merge",
+    "split",
+    "delete",
+    "relabel",
+    "class",
+    "accept",
+    "reject",
+    "restore",
+    "flag",
+    "comment",
+    "import",
+    "other",
+    "undo",
+    "redo",
+)
+"""Kinds of edits. “undo” and “redo” name another edit and carry nothing of their own."""
+
+_TYPES = ("<i2", "<i4", "<i8")
+_HEAD = re.compile(rb'\{"n":(\d+),"op":"([a-z_]+)"(?:,"of":(\d+))?,')
+_SEAL = re.compile(rb',"crc32":"([0-9a-f]{8})"\}')
+_SEAL_LENGTH = len(b',"crc32":"00000000"}')
+
+
+@dataclass(frozen=True, eq=False)
+class Edit:
+    """One edit, as a person or the program made it.
+
+    Attributes
+    ----------
+    op : str
+        One of `OPS`.
+    pixels : PixelChange or None
+        Pixels of the whole labels array that change.
+    rows : tuple of RowChange
+        Rows of the table of objects that change.
+    plane : tuple of int
+        Leading position of the plane that the person looked at.
+    cause : mapping
+        What it came from, as JSON: prompt, model, proposal, threshold, policy, and so on;
+        ``of`` is the number of the edit that “undo” and “redo” are about.
+    number : int
+        Place in the journal of the image, from 1; 0 before it is journalled.
+    time : str
+        UTC, ISO 8601; stamped by the ledger, as `annotator` is.
+    annotator : str
+        Opaque id of the person, may be empty.
+    """
+
+    op: str
+    pixels: PixelChange | None = None
+    rows: tuple[RowChange, ...] = ()
+    plane: tuple[int, ...] = ()
+    cause: Mapping[str, Any] = field(default_factory=dict)
+    number: int = 0
+    time: str = ""
+    annotator: str = ""
+
+    def inverted(self) -> Edit:
+        """The edit that takes this one back; what is not about pixels and rows stays."""
+        return replace(
+            self,
+            pixels=None if self.pixels is None else self.pixels.inverted(),
+            rows=tuple(row.inverted() for row in reversed(self.rows)),
+        )
+
+
+@dataclass(frozen=True)
+class Head:
+    """What the beginning of a line tells without decoding its pixels.
+
+    Attributes
+    ----------
+    number : int
+    op : str
+    of : int
+        Number of the edit that “undo” and “redo” are about, 0 for others.
+    """
+
+    number: int
+    op: str
+    of: int = 0
+
+
+def encode_edit(edit: Edit) -> str:
+    """An edit as one line of JSON, sealed with a checksum; see `decode_edit`."""
+    cause = {str(key): plain(value) for key, value in edit.cause.items()}
+    of = cause.pop("of", None) if edit.op in ("undo", "redo") else None
+    body: dict[str, Any] = {"n": edit.number, "op": edit.op}
+    if of is not None:
+        body["of"] = of
+    body["time"] = edit.time
+    if edit.annotator:
+        body["annotator"] = edit.annotator
+    if edit.plane:
+        body["plane"] = [int(position) for position in edit.plane]
+    if cause:
+        body["cause"] = cause
+    if edit.rows:
+        body["rows"] = [_encode_row(row) for row in edit.rows]
+    if edit.pixels is not None:
+        body["pixels"] = _encode_pixels(edit.pixels)
+    return sealed(body)
+
+
+def decode_edit(line: str | bytes) -> Edit:
+    """Inverse of `encode_edit`.
+
+    Raises
+    ------
+    LedgerError
+        If the line is damaged.
+    """
+    body = unsealed(line)
+    try:
+        of = {"of": int(body["of"])} if "of" in body else {}
+        pixels = body.get("pixels")
+        return Edit(
+            str(body["op"]),
+            None if pixels is None else _decode_pixels(pixels),
+            tuple(_decode_row(row) for row in body.get("rows", ())),
+            tuple(int(position) for position in body.get("plane", ())),
+            {**{key: unplain(value) for key, value in body.get("cause", {}).items()}, **of},
+            int(body["n"]),
+            str(body["time"]),
+            str(body.get("annotator", "")),
+        )
+    except (KeyError, TypeError, ValueError, AttributeError, zlib.error) as failure:
+        raise _damaged() from failure
+
+
+def read_head(line: bytes) -> Head:
+    """Number and kind of the edit of a line, after a look at its checksum.
+
+    Raises
+    ------
+    LedgerError
+        If the line is damaged.
+    """
+    found = _HEAD.match(line)
+    if found is None or not is_sealed(line):
+        raise _damaged()
+    number, op, of = found.groups()
+    return Head(int(number), op.decode(), int(of or 0))
+
+
+def sealed(body: Mapping[str, Any]) -> str:
+    """JSON values on one line whose last field is the CRC-32 of all before it."""
+    text = json.dumps(body, separators=(",", ":"), allow_nan=False)[:-1]
+    return f'{text},"crc32":"{zlib.crc32(text.encode()):08x}"}}'
+
+
+def is_sealed(line: bytes) -> bool:
+    """Whether a line ends with the right checksum."""
+    found = _SEAL.fullmatch(line[-_SEAL_LENGTH:])
+    return found is not None and int(found[1], 16) == zlib.crc32(line[:-_SEAL_LENGTH])
+
+
+def unsealed(line: str | bytes) -> dict[str, Any]:
+    """The values of a line that `sealed` made.
+
+    Raises
+    ------
+    LedgerError
+        If the line is damaged.
+    """
+    data = line.encode("utf-8", "surrogatepass") if isinstance(line, str) else line
+    if not is_sealed(data):
+        raise _damaged()
+    try:
+        body = json.loads(data)
+        if not isinstance(body, dict):
+            raise ValueError("no object")
+    except ValueError as failure:
+        raise _damaged() from failure
+    del body["crc32"]
+    return body
+
+
+def plain(value: Any) -> Any:
+    """A value as JSON can hold it; whatever it does not know becomes text, nothing is refused."""
+    if isinstance(value, np.generic | np.ndarray):
+        value = value.tolist()
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else {"float": str(value)}
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [plain(item) for item in value]
+    return str(value)
+
+
+def unplain(value: Any) -> Any:
+    """Inverse of `plain` for JSON values; JSON has no word for nan and infinity."""
+    if isinstance(value, dict):
+        if value.keys() == {"float"}:
+            return float(value["float"])
+        return {key: unplain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [unplain(item) for item in value]
+    return value
+
+
+def _encode_row(row: RowChange) -> dict[str, Any]:
+    return {"uid": row.uid, "old": plain(row.old), "new": plain(row.new)}
+
+
+def _decode_row(body: Mapping[str, Any]) -> RowChange:
+    return RowChange(str(body["uid"]), unplain(body["old"]), unplain(body["new"]))
+
+
+def _encode_pixels(change: PixelChange) -> dict[str, Any]:
+    ends = change.starts + change.lengths
+    gaps = change.starts - np.concatenate([change.starts[:1], ends[:-1]])
+    table = np.stack([gaps, change.lengths, change.old, change.new])
+    low, high = int(table.min()), int(table.max())
+    kind = next(t for t in _TYPES if np.iinfo(t).min <= low and high <= np.iinfo(t).max)
+    packed = zlib.compress(table.astype(kind).tobytes(), 1)
+    return {
+        "first": int(change.starts[0]),
+        "runs": int(change.starts.size),
+        "type": kind,
+        "data": base64.b64encode(packed).decode("ascii"),
+    }
+
+
+def _decode_pixels(body: Mapping[str, Any]) -> PixelChange:
+    if body["type"] not in _TYPES:
+        raise ValueError(f"type {body['type']}")
+    data = zlib.decompress(base64.b64decode(body["data"], validate=True))
+    table = np.frombuffer(data, body["type"]).reshape(4, int(body["runs"])).astype(np.int64)
+    gaps, lengths, old, new = table
+    starts = int(body["first"]) + np.cumsum(gaps + lengths) - lengths
+    return PixelChange(starts, lengths, old, new)
+
+
+def _damaged() -> LedgerError:
+    return LedgerError("A line of the journal of edits is damaged: put it back from a backup.")
