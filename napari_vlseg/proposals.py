@@ -93,6 +93,8 @@ class ModelInfo:
         Where it ran: "cpu", "cuda:0", "mps".
     precision : str
         "float32", "bfloat16" or "float16".
+    adapter_sha256 : str
+        Hash of the adapter that fine-tuning made; empty for a model as it was published.
     """
 
     name: str
@@ -100,6 +102,7 @@ class ModelInfo:
     weights_sha256: str = ""
     device: str = "cpu"
     precision: str = "float32"
+    adapter_sha256: str = ""
 
     def __str__(self) -> str:
         return f"{self.name}@{self.revision}" if self.revision else self.name

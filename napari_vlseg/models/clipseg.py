@@ -7,7 +7,7 @@ Lüddecke & Ecker, "Image Segmentation Using Text and Image Prompts", CVPR 2022
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -17,6 +17,7 @@ import torch
 from napari_vlseg.edges import refine_steps
 from napari_vlseg.errors import PromptError
 from napari_vlseg.events import Notice, Progress, Work, run
+from napari_vlseg.models.adapters import Adapter, check_base
 from napari_vlseg.models.base import Conditional, Embedding, PackedEmbedding
 from napari_vlseg.models.clipseg_packing import pack_embedding, packed_scale, unpack_activations
 from napari_vlseg.models.conditioning import PromptEncoder
@@ -36,6 +37,9 @@ from napari_vlseg.prompts import ClassPrompt
 from napari_vlseg.proposals import ModelInfo
 from napari_vlseg.tiling import Blender, TilePlan, cut_tile, pad_plane
 from napari_vlseg.visual_prompts import VisualPromptSettings
+
+ADAPTER_DIGITS = 8
+"""Digits of an adapter's hash that follow the revision of its base model."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +84,8 @@ class ClipSegSegmenter:
     defaults : ClipSegDefaults, optional
     vocabulary : Vocabulary, optional
         Words the checkpoint was trained with.
+    learned : mapping of str to numpy.ndarray, optional
+        Phrases that an adapter taught it, see `with_adapter`.
 
     Notes
     -----
@@ -96,6 +102,7 @@ class ClipSegSegmenter:
         dtype: torch.dtype,
         defaults: ClipSegDefaults | None = None,
         vocabulary: Vocabulary | None = None,
+        learned: Mapping[str, np.ndarray] | None = None,
     ) -> None:
         self._network = network
         self._identity = info
@@ -107,6 +114,7 @@ class ClipSegSegmenter:
             lambda texts: self._with_memory(partial(network.text_vectors, texts)),
             lambda pictures: self._with_memory(partial(network.image_vectors, pictures)),
             self.input_size,
+            learned,
         )
         familiar = self._defaults.familiar_lengths
         self._matcher = familiar and ReferenceMatcher(
@@ -145,7 +153,35 @@ class ClipSegSegmenter:
 
     def unknown_words(self, phrase: str) -> list[str]:
         """Words of a phrase that the model never saw; empty where it can't tell."""
+        if self._prompts.has_learned(phrase):
+            return []
         return self._vocabulary.unknown_words(phrase)
+
+    def with_adapter(self, adapter: Adapter) -> ClipSegSegmenter:
+        """The model as a fine-tuning left it; this one stays as it is.
+
+        Both share the towers, and what one has encoded serves the other.
+
+        Raises
+        ------
+        ModelError
+            If the adapter belongs to another model.
+        """
+        check_base(adapter, self._identity.weights_sha256)
+        digest = adapter.sha256
+        return ClipSegSegmenter(
+            self._network.with_decoder(adapter.decoder),
+            replace(
+                self._identity,
+                revision=f"{self._identity.revision}+{digest[:ADAPTER_DIGITS]}",
+                adapter_sha256=digest,
+            ),
+            device=self._budget.device,
+            dtype=self._budget.dtype,
+            defaults=self._defaults,
+            vocabulary=self._vocabulary,
+            learned=adapter.phrases,
+        )
 
     def condition(
         self,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -26,14 +26,21 @@ class PromptEncoder:
         Pictures, float32 (n, size, size, 3) in [0, 1] → float32 (n, projection_dim).
     size : int
         Side of a picture, in pixels.
+    learned : mapping of str to numpy.ndarray, shape (projection_dim,), optional
+        Phrases with embeddings of their own, the same under every template.
     """
 
     def __init__(
-        self, encode_texts: EncodeTexts, encode_pictures: EncodePictures, size: int
+        self,
+        encode_texts: EncodeTexts,
+        encode_pictures: EncodePictures,
+        size: int,
+        learned: Mapping[str, np.ndarray] | None = None,
     ) -> None:
         self._encode_texts = encode_texts
         self._encode_pictures = encode_pictures
         self._size = size
+        self._learned = {_plain(phrase): vector for phrase, vector in (learned or {}).items()}
         self._texts: dict[tuple[str, str], np.ndarray] = {}
         self._references: dict[tuple[str, VisualPromptSettings], np.ndarray] = {}
 
@@ -81,12 +88,20 @@ class PromptEncoder:
         ]
 
     def _text_mean(self, phrases: Sequence[str], templates: Sequence[str]) -> np.ndarray:
-        return np.mean([self._texts[key] for key in _keys(phrases, templates)], axis=0)
+        return np.mean([self._text(*key) for key in _keys(phrases, templates)], axis=0)
+
+    def _text(self, phrase: str, template: str) -> np.ndarray:
+        learned = self._learned.get(_plain(phrase))
+        return self._texts[phrase, template] if learned is None else learned
+
+    def has_learned(self, phrase: str) -> bool:
+        """Whether a phrase has an embedding of its own."""
+        return _plain(phrase) in self._learned
 
     def _embed_texts(self, phrases: Sequence[str], templates: Sequence[str]) -> None:
         """Embed what was not seen before, in one pass of the text tower."""
         keys = dict.fromkeys(_keys(phrases, templates))
-        missing = [key for key in keys if key not in self._texts]
+        missing = [k for k in keys if k not in self._texts and not self.has_learned(k[0])]
         if missing:
             texts = [template.replace("{}", phrase) for phrase, template in missing]
             self._texts.update(zip(missing, self._encode_texts(texts), strict=True))
@@ -110,6 +125,10 @@ class PromptEncoder:
 
 def _keys(phrases: Sequence[str], templates: Sequence[str]) -> list[tuple[str, str]]:
     return [(phrase.strip(), template) for phrase in phrases for template in templates]
+
+
+def _plain(phrase: str) -> str:
+    return " ".join(phrase.lower().split())
 
 
 def _mix(prompt: ClassPrompt, text: np.ndarray | None, shown: np.ndarray | None) -> np.ndarray:

@@ -10,16 +10,27 @@ decoder are small and stay in float32.
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 
+from napari_vlseg.errors import ModelError
 from napari_vlseg.models.preprocessing import Preprocessing
 
 Activations = tuple[torch.Tensor, ...]
+
+
+@dataclass
+class _Place:
+    """Where the shared towers are: one for all networks that share them."""
+
+    device: torch.device
+    dtype: torch.dtype
+    coarsest_dtype: torch.dtype
 
 
 class ClipSegNetwork:
@@ -31,14 +42,6 @@ class ClipSegNetwork:
         In float32; it is put into evaluation mode.
     tokenizer : transformers.CLIPTokenizer
     preprocessing : Preprocessing
-
-    Attributes
-    ----------
-    device : torch.device
-    dtype : torch.dtype
-        Precision that the vision tower computes in.
-    coarsest_dtype : torch.dtype
-        Precision that its weights were ever rounded to; going back does not restore them.
     """
 
     def __init__(self, model: Any, tokenizer: Any, preprocessing: Preprocessing) -> None:
@@ -47,16 +50,55 @@ class ClipSegNetwork:
         self.tokenizer = tokenizer
         self.preprocessing = preprocessing
         self.patch_size: int = model.config.vision_config.patch_size
-        self.device = torch.device("cpu")
-        self.dtype = self.coarsest_dtype = torch.float32
+        self._place = _Place(torch.device("cpu"), torch.float32, torch.float32)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return self._place.device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Precision that the vision tower computes in."""
+        return self._place.dtype
+
+    @property
+    def coarsest_dtype(self) -> torch.dtype:
+        """Precision that its weights were ever rounded to; going back does not restore them."""
+        return self._place.coarsest_dtype
 
     def move(self, device: torch.device, dtype: torch.dtype) -> None:
         """Bring the weights to a device, the vision tower in the given precision."""
         self.model.to(device)
         self.model.clip.vision_model.to(dtype)
-        self.device, self.dtype = device, dtype
+        self._place.device, self._place.dtype = device, dtype
         if dtype != torch.float32:
-            self.coarsest_dtype = dtype
+            self._place.coarsest_dtype = dtype
+
+    def with_decoder(self, tensors: Mapping[str, torch.Tensor]) -> ClipSegNetwork:
+        """The same towers, shared, and a decoder of its own in which some tensors are others.
+
+        Parameters
+        ----------
+        tensors : mapping of str to torch.Tensor
+            New values by their names in `decoder`.
+
+        Raises
+        ------
+        ModelError
+            If the decoder has no such tensor, or of another shape.
+        """
+        other = copy.copy(self)
+        other.decoder = copy.deepcopy(self.decoder)
+        known = dict(other.decoder.named_parameters())
+        for name, value in tensors.items():
+            if name not in known or known[name].shape != value.shape:
+                raise ModelError(
+                    f"The adapter's tensor {name} {tuple(value.shape)} does not fit the decoder "
+                    "of this model: use it with the model that it was trained on."
+                )
+            known[name].data.copy_(value)
+        return other
 
     @torch.inference_mode()
     def activations(self, tiles: np.ndarray) -> Activations:
@@ -94,7 +136,7 @@ class ClipSegNetwork:
             for layer in activations
         ]
         conditional = torch.from_numpy(vectors).to(self.device).repeat_interleave(n_tiles, dim=0)
-        logits = self.decoder(repeated, conditional).logits
+        logits = self.decoder.to(self.device)(repeated, conditional).logits
         side = self.patch_size * round((activations[0].shape[1] - 1) ** 0.5)
         if logits.shape[-1] != side:
             # The complex transposed convolution has the patch's factor at patch 16 alone.

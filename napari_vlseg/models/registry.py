@@ -100,8 +100,8 @@ def load(
     Parameters
     ----------
     name_or_path : str
-        A registered name, a folder with a checkpoint of CLIPSeg or of the SAM family, or a
-        .pth file of Meta's SAM, MedSAM or micro-sam.
+        A registered name, a folder with a checkpoint of CLIPSeg or of the SAM family, a
+        .pth file of Meta's SAM, MedSAM or micro-sam, or an adapter that fine-tuning wrote.
     device : str
         "auto", "cpu", "mps", "cuda" or "cuda:N".
     precision : str
@@ -228,7 +228,7 @@ def _load_folder(path: str, names: tuple[str, ...], request: LoadRequest) -> Wor
     if not folder.is_dir():
         raise ModelError(
             f"There is no model “{path}”: choose {', '.join(names)}, or a folder that holds "
-            "a CLIPSeg model or one of the SAM family, or a .pth file of SAM."
+            "a CLIPSeg model or one of the SAM family, a .pth file of SAM, or an adapter."
         )
     from napari_vlseg.models.preprocessing import model_type
     from napari_vlseg.models.sam_families import FAMILIES
@@ -245,7 +245,11 @@ def _load_folder(path: str, names: tuple[str, ...], request: LoadRequest) -> Wor
 
 
 def _load_file(path: Path, request: LoadRequest) -> Work[AnyModel]:
+    from napari_vlseg.models.adapters import is_adapter
     from napari_vlseg.models.segment_anything_weights import load_segment_anything
+
+    if is_adapter(path):
+        return (yield from _load_adapted(path, request))
 
     yield Progress(f"loading {path.name}", 0, 1)
     model = load_segment_anything(
@@ -253,6 +257,25 @@ def _load_file(path: Path, request: LoadRequest) -> Work[AnyModel]:
     )
     yield Progress(f"loading {path.name}", 1, 1)
     return model
+
+
+def _load_adapted(path: Path, request: LoadRequest) -> Work[DenseSegmenter]:
+    """The base model of an adapter, as fine-tuning left it."""
+    from napari_vlseg.models.adapters import read_adapter
+    from napari_vlseg.models.clipseg import ClipSegSegmenter
+
+    adapter = read_adapter(path)
+    base = yield from load_steps(
+        adapter.base.name,
+        device=request.device,
+        precision=request.precision,
+        offline=request.offline,
+    )
+    if not isinstance(base, ClipSegSegmenter):
+        raise ModelError(
+            f"“{path}” belongs to {adapter.base.name}, which takes no adapters: choose another."
+        )
+    return base.with_adapter(adapter)
 
 
 def _spec_of(entry: EntryPoint) -> ModelSpec:
