@@ -20,6 +20,25 @@ settings.register_profile("reproducible", derandomize=True, deadline=None, max_e
 settings.load_profile("reproducible")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With several workers, each begins with its share of the slow tests.
+
+    Workers get equal parts of this list, and those that are done first take over from the ends
+    of the others' parts: a slow test there would be waited for alone.
+    """
+    n_workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    if n_workers == 1:
+        return
+    slow = [item for item in items if item.get_closest_marker("slow")]
+    quick = [item for item in items if not item.get_closest_marker("slow")]
+    borders = [len(quick) * number // n_workers for number in range(n_workers + 1)]
+    items[:] = [
+        item
+        for number in range(n_workers)
+        for item in slow[number::n_workers] + quick[borders[number] : borders[number + 1]]
+    ]
+
+
 @pytest.fixture
 def scene() -> tuple[np.ndarray, np.ndarray]:
     """Three bright discs, two of them touching: uint8 image (96, 96) and its int32 labels."""

@@ -15,6 +15,7 @@ import pytest
 from napari_vlseg.ui.native import import_triton_apart
 
 SCREEN = "1400x900x24"
+SCREENS = ("DISPLAY", "WAYLAND_DISPLAY")
 # Qt ends a program whose screen goes away, so the screen outlives it: the shell stops Xvfb
 # when the pipe to this process closes, however this process ends.
 KEEP_XVFB = 'Xvfb -displayfd "$1" -screen 0 "$2" -nolisten tcp & cat > /dev/null; kill $!'
@@ -44,13 +45,19 @@ def _triton_apart() -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def display(request: pytest.FixtureRequest) -> Iterator[bool]:
-    """Whether there is a display; starts a virtual one where there is none."""
-    has_screen = sys.platform in ("darwin", "win32") or any(
-        os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY")
-    )
-    if has_screen or shutil.which("Xvfb") is None:
+    """Whether there is a display; starts a virtual one where there is none.
+
+    One of several processes that run tests takes a virtual one in any case: windows on one
+    screen take the focus from each other.
+    """
+    elsewhere = sys.platform in ("darwin", "win32")
+    has_screen = elsewhere or any(os.environ.get(name) for name in SCREENS)
+    shared = "PYTEST_XDIST_WORKER" in os.environ
+    if elsewhere or shutil.which("Xvfb") is None or (has_screen and not shared):
         yield has_screen
         return
+    for name in SCREENS:
+        os.environ.pop(name, None)
     read, write = os.pipe()
     keeper = subprocess.Popen(
         ["/bin/sh", "-c", KEEP_XVFB, "sh", str(write), SCREEN],
