@@ -44,7 +44,7 @@ OBJECT_COLUMNS = (
 `ClassPrompt.describe`; ``model``: name@revision; ``threshold``: probability used;
 ``status``: proposed, accepted, edited, rejected or flagged; ``source``: auto, semi-auto or
 manual; ``uncertainty``: from 0 to 1, how far the model is from sure of the object, nan where no
-map says; ``weights_sha256``: hash of the model's weights; ``proposal``: number of the proposal
+map says; ``weights_sha256``: `ModelInfo.hashes` of the model; ``proposal``: number of the proposal
 in the project that the object came with; ``created_by``, ``modified_by``: opaque ids of people;
 ``created_at``, ``modified_at``: UTC in ISO 8601; ``n_edits``: edits that changed it, undone ones
 left out; ``edit_seconds``: time that a person gave it; ``iou_proposal_final``: IoU with what was
@@ -106,6 +106,11 @@ class ModelInfo:
 
     def __str__(self) -> str:
         return f"{self.name}@{self.revision}" if self.revision else self.name
+
+    @property
+    def hashes(self) -> str:
+        """Hash of the weights, and behind a colon that of an adapter where there is one."""
+        return ":".join(filter(None, (self.weights_sha256, self.adapter_sha256)))
 
 
 @dataclass(frozen=True)
@@ -176,6 +181,9 @@ class Proposals:
         Whether the probabilities follow the edges of the image.
     refined_by : ModelInfo or None
         The click model that drew the outlines of `labels`. The probabilities are not its own.
+    disagreement : numpy.ndarray, shape (n_classes, H, W), float16 in [0, 1], or None
+        How far apart the probabilities by text alone and by references alone are; 0 for
+        classes that were asked for in one way only, None where all were.
     """
 
     labels: np.ndarray
@@ -190,6 +198,7 @@ class Proposals:
     notices: tuple[str, ...] = field(default=())
     edges: bool = False
     refined_by: ModelInfo | None = None
+    disagreement: np.ndarray | None = None
 
 
 def empty_objects() -> pd.DataFrame:

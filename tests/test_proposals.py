@@ -23,6 +23,11 @@ def test_model_is_named_with_its_revision() -> None:
     assert str(ModelInfo("/models/mine")) == "/models/mine"
 
 
+def test_a_model_is_told_by_its_weights_and_its_adapter() -> None:
+    assert ModelInfo("m", weights_sha256="a1").hashes == "a1"
+    assert ModelInfo("m", weights_sha256="a1", adapter_sha256="b2").hashes == "a1:b2"
+
+
 def test_a_table_without_objects_takes_rows_of_full_ones() -> None:
     empty = empty_objects()
     assert tuple(empty.columns) == OBJECT_COLUMNS

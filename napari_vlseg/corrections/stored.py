@@ -98,6 +98,7 @@ class StoredProposal:
         path = _verified(self.path, self._probabilities)
         with damage_told(path), np.load(path, allow_pickle=False) as arrays:
             probabilities = arrays["probabilities"].astype(np.float32)
+            disagreement = arrays.get("disagreement")
         return Proposals(
             self.load_labels(),
             probabilities,
@@ -110,6 +111,7 @@ class StoredProposal:
             self.working_scale,
             self.notices,
             self.edges,
+            disagreement=disagreement,
         )
 
 
@@ -139,8 +141,7 @@ def write_proposals(
         if keep_probabilities:
             written.append(labels.with_suffix(".npz"))
             with atomic_path(written[-1]) as temporary:
-                values = proposals.probabilities.astype(np.float16)
-                np.savez_compressed(temporary, probabilities=values)
+                _write_maps(temporary, proposals)
         body = _to_dict(proposals, index, *map(_signed, written))
         # Last, because the document is what makes the proposal exist.
         document = labels.with_suffix(".json")
@@ -181,6 +182,15 @@ def read_proposals(path: Path) -> StoredProposal:
             dict(data["labels"]),
             None if data["probabilities"] is None else dict(data["probabilities"]),
         )
+
+
+def _write_maps(path: Path, proposals: Proposals) -> None:
+    probabilities = proposals.probabilities.astype(np.float16)
+    if proposals.disagreement is None:
+        np.savez_compressed(path, probabilities=probabilities)
+    else:
+        disagreement = proposals.disagreement
+        np.savez_compressed(path, probabilities=probabilities, disagreement=disagreement)
 
 
 def _to_dict(

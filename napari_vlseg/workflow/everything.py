@@ -277,7 +277,9 @@ def _proposals(
         refined_by=model.info,
     )
     stats = describe_objects(labels, np.zeros(len(order), np.int64), draft.probabilities)
-    return replace(draft, objects=object_table(draft, stats))
+    objects = object_table(draft, stats)
+    # A pixel here has the score of its object, which is no probability of the pixel.
+    return replace(draft, objects=objects.assign(uncertainty=1 - objects["score"]))
 
 
 def _small_on_top(outlines: Sequence[SoftOutline], shape: tuple[int, int]) -> npt.NDArray[np.int32]:

@@ -8,13 +8,15 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
+from napari_vlseg.corrections.documents import now
 from napari_vlseg.errors import ImageError, SettingsError
 from napari_vlseg.events import Notice, T, Work
 from napari_vlseg.masks import ObjectStats, assign_classes, compete, label_objects
-from napari_vlseg.models.base import Conditional, DenseSegmenter
+from napari_vlseg.models.base import Conditional, DenseSegmenter, Embedding
 from napari_vlseg.prompts import ClassPrompt, PromptTable
 from napari_vlseg.proposals import PostProcess, Proposals, completed, empty_objects, new_uid
 from napari_vlseg.workflow.cache import EmbeddingCache, encode
+from napari_vlseg.workflow.uncertainty import object_uncertainty
 
 
 def propose(
@@ -72,6 +74,7 @@ def propose(
     follow = model.default_edges if edges is None else edges
     maps = yield from noting(model.predict_steps(embedding, flat, edges=follow), notices)
     probabilities = _subtract_negatives(maps, conditionals)
+    disagreement = yield from noting(_disagreement(model, embedding, prompts), notices)
     thresholds = tuple(
         model.default_threshold if row.threshold is None else row.threshold for row in rows
     )
@@ -89,6 +92,7 @@ def propose(
             working_scale=embedding.working_scale,
             notices=tuple(notices),
             edges=follow,
+            disagreement=disagreement,
         )
     )
 
@@ -170,6 +174,27 @@ def noting(work: Work[T], notices: list[str]) -> Work[T]:
         work.close()
 
 
+def _disagreement(
+    model: DenseSegmenter, embedding: Embedding, prompts: PromptTable
+) -> Work[np.ndarray | None]:
+    """See `Proposals.disagreement`: two more passes of the decoder for each mixed class."""
+    mixed = [
+        index
+        for index, row in enumerate(prompts.active)
+        if row.phrases and row.references and 0 < row.mix < 1
+    ]
+    if not mixed:
+        return None
+    found = np.zeros((len(prompts.active), *embedding.shape), np.float16)
+    for index in mixed:
+        row = replace(prompts.active[index], negatives=())
+        alone = [replace(row, references=()), replace(row, phrases=())]
+        asked = [model.condition(one, prompts.templates, prompts.visual)[0] for one in alone]
+        by_text, by_references = yield from model.predict_steps(embedding, asked, edges=False)
+        found[index] = np.abs(by_text - by_references)
+    return found
+
+
 def _subtract_negatives(
     maps: np.ndarray, conditionals: Sequence[tuple[Conditional, list[Conditional]]]
 ) -> np.ndarray:
@@ -184,11 +209,12 @@ def _subtract_negatives(
 
 def _build(draft: Proposals) -> Proposals:
     labels, stats = label_objects(draft.probabilities, draft.thresholds, draft.postprocess)
-    return replace(draft, labels=labels, objects=object_table(draft, stats))
+    labelled = replace(draft, labels=labels)
+    return replace(labelled, objects=object_table(labelled, stats))
 
 
 def object_table(draft: Proposals, stats: Sequence[ObjectStats]) -> pd.DataFrame:
-    """Fresh rows of `OBJECT_COLUMNS` for labels; classes and the rest come from the draft."""
+    """Fresh rows of `OBJECT_COLUMNS` for the labels of a draft, of which `stats` tells more."""
     if not stats:
         return empty_objects()
     described = {row.name: row.describe() for row in draft.prompts.rows}
@@ -205,7 +231,11 @@ def object_table(draft: Proposals, stats: Sequence[ObjectStats]) -> pd.DataFrame
             "threshold": [float(draft.thresholds[stat.class_index]) for stat in stats],
             "status": "proposed",
             "source": "auto",
-            "weights_sha256": draft.model.weights_sha256,
+            "uncertainty": object_uncertainty(
+                draft.labels, stats, draft.probabilities, draft.thresholds, draft.disagreement
+            ),
+            "weights_sha256": draft.model.hashes,
+            "created_at": now(),
         }
     )
     return completed(table)

@@ -21,6 +21,7 @@ RECORD_KEYS = (
     "label",
     "class",
     "score",
+    "uncertainty",
     "area",
     "bbox",
     "prompt",

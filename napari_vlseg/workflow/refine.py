@@ -268,7 +268,8 @@ def _with_outlines(
     chosen = [chosen[index] for index in order]
     class_of = np.array([one.class_index for one in chosen], np.int64)
     stats = describe_objects(labels, class_of, proposals.probabilities)
-    return replace(proposals, labels=labels, objects=_table(proposals, chosen, stats))
+    outlined = replace(proposals, labels=labels)
+    return replace(outlined, objects=_table(outlined, chosen, stats))
 
 
 def _table(
@@ -278,6 +279,8 @@ def _table(
     table = object_table(proposals, stats)
     names = [str(clicking) if one.by_click_model else str(proposals.model) for one in drawn]
     table["model"] = f"{proposals.model} + {clicking}"
+    if clicking is not None:
+        table["weights_sha256"] = f"{proposals.model.hashes} + {clicking.hashes}"
     table["refine_score"] = np.array([one.refine_score for one in drawn], np.float64)
     table["outline"] = pd.Series(names, dtype=object)
     return table[[*OBJECT_COLUMNS, *OUTLINE_COLUMNS]]

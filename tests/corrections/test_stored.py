@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -37,6 +38,15 @@ def test_probabilities_are_kept_when_asked(entry: ImageEntry, proposals: Proposa
     np.testing.assert_allclose(again.probabilities, proposals.probabilities, atol=2**-11)
     np.testing.assert_array_equal(again.labels, proposals.labels, strict=True)
     assert again.prompts == proposals.prompts
+
+
+def test_disagreement_is_kept_with_the_probabilities(
+    entry: ImageEntry, proposals: Proposals
+) -> None:
+    differs = np.full(proposals.probabilities.shape, 0.25, np.float16)
+    entry.save_proposals(replace(proposals, disagreement=differs), keep_probabilities=True)
+    (kept,) = reopened(entry).proposals()
+    np.testing.assert_array_equal(kept.load().disagreement, differs)
 
 
 def test_proposals_are_numbered_and_never_changed(
