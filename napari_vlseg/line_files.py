@@ -68,6 +68,11 @@ def read_lines(path: Path, *, error: type[VlsegError] = ProjectError) -> tuple[l
     return lines, torn.decode("utf-8", errors="replace")
 
 
+def keep_torn(path: Path, data: bytes) -> None:
+    """Append what is no line of a journal to ``<name>.torn``, and wait until it is on the disk."""
+    _append(path.with_name(f"{path.name}.torn"), data + b"\n")
+
+
 def _append(path: Path, data: bytes) -> None:
     rest = memoryview(data)
     with path.open("ab", buffering=0) as stream:
@@ -84,7 +89,7 @@ def _set_torn_line_aside(path: Path) -> None:
             return
         stream.seek(start)
         # Saved before it is cut off: dying in between leaves it twice, never nowhere.
-        _append(path.with_name(f"{path.name}.torn"), stream.read() + b"\n")
+        keep_torn(path, stream.read())
         stream.truncate(start)
         stream.flush()
         os.fsync(stream.fileno())

@@ -20,6 +20,9 @@ DERIVED = frozenset({"area", "iou_proposal_final"})
 
 UID = "object_uid"
 
+_MOST_GONE = 4
+"""Rows that are gone, for each that is there, whose place is kept for their return."""
+
 
 @dataclass(frozen=True)
 class RowChange:
@@ -95,6 +98,12 @@ class ObjectTable:
         other._by_label = dict(self._by_label)
         return other
 
+    def become(self, other: ObjectTable) -> None:
+        """Take over what another table holds, at once; the other is not to be used any more."""
+        version = max(self.version, other.version) + 1
+        self.__dict__.update(other.__dict__)
+        self.version = version
+
     def __len__(self) -> int:
         return len(self._places) - len(self._gone)
 
@@ -150,7 +159,7 @@ class ObjectTable:
     def added(self, **cells: Any) -> RowChange:
         """What adding an object would be; cells that are not given are empty, the id is new."""
         uid = cells.pop(UID, "") or new_uid()
-        return RowChange(str(uid), None, _without_derived(_unknown() | _plain(cells)))
+        return RowChange(str(uid), None, {**_without_derived(_unknown()), **_plain(cells)})
 
     def removed(self, uid: str) -> RowChange:
         """What removing an object would be."""
@@ -171,6 +180,8 @@ class ObjectTable:
             if change.old is None:
                 self._add(change.uid)
             self._set(change)
+        if len(self._gone) > _MOST_GONE * (len(self) + 1):
+            self._forget_gone()
         self.version += 1
 
     def count(self, pixels: Mapping[int, int], sign: int) -> None:
@@ -250,6 +261,13 @@ class ObjectTable:
             self._forget(before, change.uid)
         self._by_label[after] = change.uid
 
+    def _forget_gone(self) -> None:
+        kept = [place for uid, place in self._places.items() if uid not in self._gone]
+        for cells in self._columns.values():
+            cells[:] = [cells[place] for place in kept]
+        self._places = {uid: place for place, uid in enumerate(self._columns[UID])}
+        self._gone = set()
+
     def _forget(self, label: int, uid: str) -> None:
         if self._by_label.get(label) == uid:
             del self._by_label[label]
@@ -268,7 +286,7 @@ class ObjectTable:
 def _unknown() -> Mapping[str, Any]:
     """Cells of an object about which nothing is known."""
     row = completed(pd.DataFrame(index=range(1)))
-    return MappingProxyType({name: row[name].tolist()[0] for name in row if name != UID})
+    return MappingProxyType({str(name): row[name].tolist()[0] for name in row if name != UID})
 
 
 def _plain(cells: Mapping[str, Any]) -> dict[str, Any]:

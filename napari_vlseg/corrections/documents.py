@@ -12,7 +12,7 @@ from typing import Any
 from napari_vlseg.errors import ProjectError
 from napari_vlseg.files import atomic_write_bytes, reading
 
-VERSION = 1
+VERSION = 2
 """Version of the on-disk format that this program writes, and the latest that it reads."""
 
 
@@ -45,12 +45,23 @@ def read_document(path: Path, kind: str) -> dict[str, Any]:
         version = document["version"]
         if type(version) is not int or version < 1:
             raise ValueError(f"version {version}")
+    check_version(version, path)
+    return document
+
+
+def check_version(version: int, path: Path) -> None:
+    """Refuse a format that this program does not know yet.
+
+    Raises
+    ------
+    ProjectError
+        If the version is later than `VERSION`.
+    """
     if version > VERSION:
         raise ProjectError(
             f"“{path}” was written by a newer program (format version {version}; this one "
             f"reads up to {VERSION}): update napari-vlseg."
         )
-    return document
 
 
 @contextmanager

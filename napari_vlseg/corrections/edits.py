@@ -74,6 +74,8 @@ class Edit:
         UTC, ISO 8601; stamped by the ledger, as `annotator` is.
     annotator : str
         Opaque id of the person, may be empty.
+    text : str
+        JSON of `rows` and `pixels`, where `packed` made it beforehand.
     """
 
     op: str
@@ -84,6 +86,7 @@ class Edit:
     number: int = 0
     time: str = ""
     annotator: str = ""
+    text: str = field(default="", repr=False)
 
     def inverted(self) -> Edit:
         """The edit that takes this one back; what is not about pixels and rows stays."""
@@ -91,6 +94,7 @@ class Edit:
             self,
             pixels=None if self.pixels is None else self.pixels.inverted(),
             rows=tuple(row.inverted() for row in reversed(self.rows)),
+            text="",
         )
 
 
@@ -125,11 +129,15 @@ def encode_edit(edit: Edit) -> str:
         body["plane"] = [int(position) for position in edit.plane]
     if cause:
         body["cause"] = cause
-    if edit.rows:
-        body["rows"] = [_encode_row(row) for row in edit.rows]
-    if edit.pixels is not None:
-        body["pixels"] = _encode_pixels(edit.pixels)
-    return sealed(body)
+    return _seal(_json(body)[:-1] + (edit.text or _contents(edit)))
+
+
+def packed(edit: Edit) -> Edit:
+    """The same edit with what is dear to write down written down, to be journalled quickly.
+
+    Rows and pixels are not to be exchanged afterwards.
+    """
+    return replace(edit, text=_contents(edit))
 
 
 def decode_edit(line: str | bytes) -> Edit:
@@ -175,8 +183,7 @@ def read_head(line: bytes) -> Head:
 
 def sealed(body: Mapping[str, Any]) -> str:
     """JSON values on one line whose last field is the CRC-32 of all before it."""
-    text = json.dumps(body, separators=(",", ":"), allow_nan=False)[:-1]
-    return f'{text},"crc32":"{zlib.crc32(text.encode()):08x}"}}'
+    return _seal(_json(body)[:-1])
 
 
 def is_sealed(line: bytes) -> bool:
@@ -230,6 +237,24 @@ def unplain(value: Any) -> Any:
     if isinstance(value, list):
         return [unplain(item) for item in value]
     return value
+
+
+def _seal(text: str) -> str:
+    return f'{text},"crc32":"{zlib.crc32(text.encode("ascii")):08x}"}}'
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, separators=(",", ":"), allow_nan=False)
+
+
+def _contents(edit: Edit) -> str:
+    """The last fields of a line: rows and pixels."""
+    parts = []
+    if edit.rows:
+        parts.append(f',"rows":{_json([_encode_row(row) for row in edit.rows])}')
+    if edit.pixels is not None:
+        parts.append(f',"pixels":{_json(_encode_pixels(edit.pixels))}')
+    return "".join(parts)
 
 
 def _encode_row(row: RowChange) -> dict[str, Any]:
