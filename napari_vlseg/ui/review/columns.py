@@ -121,6 +121,10 @@ class Columns:
         """The text of a row."""
         return self.names[column][int(self.codes[column][row])]
 
+    def label(self, uid: str) -> int:
+        """The number of an object."""
+        return int(self.numbers["label"][self.rows[uid]])
+
     def _code(self, column: str, text: Any) -> int:
         names = self.names[column]
         if text not in names:

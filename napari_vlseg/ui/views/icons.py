@@ -7,19 +7,21 @@ from collections.abc import Callable
 from qtpy.QtCore import QPointF, QRectF, Qt
 from qtpy.QtGui import QColor, QIcon, QPainter, QPainterPath, QPen, QPixmap
 
+from napari_vlseg.ui.views.review_signs import REVIEW_SIGNS
+
 _SIDE = 64
 LINE_COLOR = "#9aa5b1"  # readable on napari's dark and light themes
 
 Painting = Callable[[QPainter], None]
 
 
-def icon(name: str) -> QIcon:
+def icon(name: str, color: str = LINE_COLOR) -> QIcon:
     """An icon by name, see the table at the end of this file."""
     pixmap = QPixmap(_SIDE, _SIDE)
     pixmap.fill(Qt.GlobalColor.transparent)
     painter = QPainter(pixmap)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-    pen = QPen(QColor(LINE_COLOR), 6)
+    pen = QPen(QColor(color), 6)
     pen.setCapStyle(Qt.PenCapStyle.RoundCap)
     painter.setPen(pen)
     _PAINTINGS[name](painter)
@@ -170,7 +172,43 @@ def _alike(painter: QPainter) -> None:
         painter.drawEllipse(QPointF(col, row), 9, 9)
 
 
+def _ring(painter: QPainter) -> None:
+    painter.drawEllipse(QPointF(32, 32), 20, 20)
+
+
+def _half(painter: QPainter) -> None:
+    _ring(painter)
+    painter.setBrush(QColor(LINE_COLOR))
+    painter.drawChord(QRectF(12, 12, 40, 40), 90 * 16, 180 * 16)
+
+
+def _skipped(painter: QPainter) -> None:
+    _ring(painter)
+    painter.drawLine(QPointF(18, 46), QPointF(46, 18))
+
+
+def _next_image(painter: QPainter) -> None:
+    painter.setBrush(QColor(LINE_COLOR))
+    path = QPainterPath(QPointF(22, 12))
+    path.lineTo(48, 32)
+    path.lineTo(22, 52)
+    path.closeSubpath()
+    painter.drawPath(path)
+
+
+def _previous_image(painter: QPainter) -> None:
+    painter.translate(_SIDE, 0)
+    painter.scale(-1, 1)
+    _next_image(painter)
+
+
 _PAINTINGS: dict[str, Painting] = {
+    **REVIEW_SIGNS,
+    "ring": _ring,
+    "half": _half,
+    "skipped": _skipped,
+    "next_image": _next_image,
+    "previous_image": _previous_image,
     "eye": _eye,
     "eye_off": _eye_off,
     "cross": _cross,

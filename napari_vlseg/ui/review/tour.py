@@ -1,0 +1,233 @@
+"""The object in review: moving from one to the next, flying there, and deciding about it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from psygnal import Signal
+
+from napari_vlseg.errors import PromptError
+from napari_vlseg.ui.review.flight import fly_to, inside
+from napari_vlseg.ui.review.outline import ReviewOutline
+from napari_vlseg.ui.review.sights import Sight
+
+if TYPE_CHECKING:
+    from napari_vlseg.ui.controller import Controller
+    from napari_vlseg.ui.review.desk import ReviewDesk
+
+_NOTHING = "There is no object in review: choose a row of the list first."
+
+
+class Tour:
+    """Where a person is in the list.
+
+    Parameters
+    ----------
+    controller : Controller
+    desk : ReviewDesk
+    """
+
+    changed = Signal()
+    """Another object is in review, or others are chosen with it."""
+
+    def __init__(self, controller: Controller, desk: ReviewDesk) -> None:
+        self._controller = controller
+        self._desk = desk
+        self.outline = ReviewOutline(controller.viewer)
+        self.current = ""
+        """The object in review, or ""."""
+        self.chosen: tuple[str, ...] = ()
+        """All objects that a decision is about; the one in review is one of them."""
+        self._place = -1
+
+    @property
+    def place(self) -> int:
+        """Place in the list, also of an object that has just gone from it; −1 before the first."""
+        listing = self._desk.listing
+        found = -1 if listing is None else listing.position(self.current)
+        if found >= 0:
+            self._place = found
+        return self._place
+
+    def begin(self) -> None:
+        """Stand before the first object of a new list."""
+        self.current, self.chosen, self._place = "", (), -1
+        self.outline.remove()
+        self.changed.emit()
+
+    def choose(self, uids: Sequence[str], current: str) -> None:
+        """Take objects into review, without moving the view."""
+        if (tuple(uids), current) == (self.chosen, self.current):
+            return
+        self.current, self.chosen = current, tuple(uids)
+        if self.place >= 0:
+            self._outline(self._desk.gallery.find(current))
+        self.changed.emit()
+
+    def visit(self, uid: str) -> None:
+        """Take one object into review and show it."""
+        self.choose((uid,), uid)
+        self.fly()
+
+    def step(self, by: int) -> None:
+        """Go to the next object of the list, or to the one before."""
+        listing = self._desk.listing
+        if listing is None or not len(listing):
+            self._controller.say("there is no object to review: segment, or change the filter")
+            return
+        place = self.place + by
+        if not 0 <= place < len(listing):
+            self._controller.say("this is the last one" if by > 0 else "this is the first one")
+        self.visit(listing.uid(min(max(place, 0), len(listing) - 1)))
+
+    def fly(self) -> None:
+        """Show the object in review."""
+        layer, sight = self._desk.layer, self._desk.gallery.find(self.current)
+        if layer is not None and sight is not None:
+            fly_to(self._controller.viewer, layer, sight)
+            # Its plane may be another one now, and the line's width depends on the scale.
+            self._outline(self._desk.gallery.find(self.current))
+
+    def look_again(self, uids: Iterable[str]) -> None:
+        """The list was refreshed: draw the outline of an edited object anew."""
+        if self.current in set(uids):
+            self._outline(self._desk.gallery.find(self.current))
+            self.changed.emit()
+
+    # ---- decisions
+
+    def accept(self) -> None:
+        """Accept what is chosen, and go on."""
+        self._decide(self._controller.editing.accept)
+
+    def reject(self) -> None:
+        """Reject what is chosen, and go on."""
+        self._decide(self._controller.editing.reject)
+
+    def flag(self) -> None:
+        """Flag what is chosen to come back to it, and go on."""
+        self._decide(self._controller.editing.flag)
+
+    def restore(self) -> None:
+        """Bring rejected objects back."""
+        self._act(self._controller.editing.restore)
+
+    def delete(self) -> None:
+        """Delete what is chosen for good, and go on."""
+        place = self.place
+        self._act(self._controller.editing.delete)
+        self._land_at(place)
+
+    def merge(self) -> None:
+        """Make one object of those that are chosen."""
+        if len(self.chosen) < 2:
+            with self._controller.told():
+                raise PromptError("One object can't be merged: choose several rows with Ctrl.")
+            return
+        place = self.place
+        self._act(self._controller.editing.merge)
+        self._land_at(place)
+
+    def split(self) -> None:
+        """Split the object in review."""
+        self._act(lambda uids: self._controller.editing.split(self.current))
+
+    def set_class(self, name: str) -> None:
+        """Give what is chosen another class."""
+        self._act(lambda uids: self._controller.editing.set_class(uids, name))
+
+    def comment(self, text: str) -> None:
+        """Note something about the object in review."""
+        self._act(lambda uids: self._controller.editing.comment(self.current, text))
+
+    def undo(self) -> None:
+        """Take the last edit back, and look at what it was about."""
+        self._controller.editing.undo()
+        self._desk.refresh()
+
+    def redo(self) -> None:
+        """Do again what was taken back."""
+        self._controller.editing.redo()
+        self._desk.refresh()
+
+    def to_clicks(self) -> None:
+        """Correct the object in review by clicks."""
+        with self._controller.told():
+            layer, sight = self._desk.layer, self._there()
+            self.fly()
+            if layer is not None:
+                self._controller.clicks.refine_at(inside(layer, sight))
+
+    def to_brush(self) -> None:
+        """Correct the object in review with napari's brush."""
+        with self._controller.told():
+            self._there()
+            self.fly()
+            layer, table = self._desk.layer, self._desk.table
+            if layer is None or table is None:
+                return
+            self._controller.viewer.layers.selection.active = layer
+            layer.selected_label = int(table.get(self.current, "label"))
+            layer.mode = "paint"
+
+    # ---- inside
+
+    def _there(self) -> Sight:
+        """What is to be seen of the object in review.
+
+        Raises
+        ------
+        PromptError
+            If there is none, or it has no pixels.
+        """
+        if not self.chosen:
+            raise PromptError(_NOTHING)
+        sight = self._desk.gallery.find(self.current)
+        if sight is None or not sight.is_there:
+            raise PromptError("This object has no pixels: restore it first.")
+        return sight
+
+    def _decide(self, action: Callable[[Sequence[str]], object]) -> None:
+        """Decide about what is chosen and go to the next object: a waiting one after a waiting one."""
+        listing, table = self._desk.listing, self._desk.table
+        was_waiting = (
+            table is not None
+            and self.current in table
+            and table.get(self.current, "status") == "proposed"
+        )
+        if not self._act(action) or listing is None:
+            return
+        if len(self.chosen) == 1 and not was_waiting:
+            self.step(1)
+            return
+        place = listing.next_waiting(self.place)
+        if place < 0:
+            self._controller.say("all objects of the list are reviewed")
+            self.changed.emit()
+        else:
+            self.visit(listing.uid(place))
+
+    def _act(self, action: Callable[[Sequence[str]], object]) -> bool:
+        with self._controller.told():
+            if not self.chosen:
+                raise PromptError(_NOTHING)
+            action(self.chosen)
+            self._desk.refresh()
+            return True
+        return False
+
+    def _land_at(self, place: int) -> None:
+        """Stand on what moved up to a place where objects have gone."""
+        listing = self._desk.listing
+        if listing is None or listing.position(self.current) >= 0:
+            return
+        if len(listing):
+            self.visit(listing.uid(min(max(place, 0), len(listing) - 1)))
+        else:
+            self.begin()
+
+    def _outline(self, sight: Sight | None) -> None:
+        layer = self._desk.layer
+        if layer is not None and self._desk.is_open:
+            self.outline.show(layer, sight)

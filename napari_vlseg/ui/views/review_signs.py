@@ -1,0 +1,68 @@
+"""Signs of the Review tab, painted with the pen of `napari_vlseg.ui.views.icons`."""
+
+from __future__ import annotations
+
+from qtpy.QtCore import QPointF, QRectF
+from qtpy.QtGui import QPainter
+
+
+def _flag(painter: QPainter) -> None:
+    painter.drawLine(QPointF(16, 8), QPointF(16, 58))
+    painter.drawPolyline([QPointF(16, 10), QPointF(52, 20), QPointF(16, 34)])
+
+
+def _up(painter: QPainter) -> None:
+    painter.drawPolyline([QPointF(12, 42), QPointF(32, 20), QPointF(52, 42)])
+
+
+def _down(painter: QPainter) -> None:
+    painter.drawPolyline([QPointF(12, 22), QPointF(32, 44), QPointF(52, 22)])
+
+
+def _brush(painter: QPainter) -> None:
+    painter.drawLine(QPointF(56, 8), QPointF(30, 34))
+    painter.setBrush(painter.pen().color())
+    painter.drawEllipse(QPointF(20, 44), 10, 10)
+
+
+def _merge(painter: QPainter) -> None:
+    painter.drawArc(QRectF(6, 14, 36, 36), 60 * 16, 240 * 16)
+    painter.drawArc(QRectF(22, 14, 36, 36), 240 * 16, 240 * 16)
+
+
+def _split(painter: QPainter) -> None:
+    painter.drawArc(QRectF(4, 14, 36, 36), 90 * 16, 180 * 16)
+    painter.drawArc(QRectF(24, 14, 36, 36), 270 * 16, 180 * 16)
+    painter.drawLine(QPointF(32, 6), QPointF(32, 58))
+
+
+def _trash(painter: QPainter) -> None:
+    painter.drawLine(QPointF(10, 16), QPointF(54, 16))
+    painter.drawLine(QPointF(26, 8), QPointF(38, 8))
+    painter.drawPolyline(
+        [QPointF(16, 18), QPointF(20, 56), QPointF(44, 56), QPointF(48, 18)],
+    )
+
+
+def _target(painter: QPainter) -> None:
+    painter.drawEllipse(QPointF(32, 32), 8, 8)
+    for dx, dy in ((0, -1), (0, 1), (-1, 0), (1, 0)):
+        painter.drawLine(QPointF(32 + 16 * dx, 32 + 16 * dy), QPointF(32 + 28 * dx, 32 + 28 * dy))
+
+
+def _back(painter: QPainter) -> None:
+    painter.drawArc(QRectF(10, 10, 44, 44), 60 * 16, 270 * 16)
+    painter.drawPolyline([QPointF(26, 4), QPointF(42, 12), QPointF(30, 26)])
+
+
+REVIEW_SIGNS = {
+    "flag": _flag,
+    "up": _up,
+    "down": _down,
+    "brush": _brush,
+    "merge": _merge,
+    "split": _split,
+    "trash": _trash,
+    "target": _target,
+    "back": _back,
+}
