@@ -137,6 +137,11 @@ class ClipSegSegmenter:
         )
 
     @property
+    def network(self) -> ClipSegNetwork:
+        """Towers and decoder, for whoever trains them."""
+        return self._network
+
+    @property
     def default_threshold(self) -> float:
         """Probability threshold where the person chose none."""
         return self._defaults.threshold

@@ -131,18 +131,14 @@ class ClipSegNetwork:
         numpy.ndarray, shape (p, n, side, side), float32 in [0, 1]
         """
         n_prompts, n_tiles = len(vectors), len(activations[0])
-        repeated = [
+        repeated = tuple(
             layer.to(self.device).expand(n_prompts, *layer.shape).flatten(0, 1)
             for layer in activations
-        ]
+        )
         conditional = torch.from_numpy(vectors).to(self.device).repeat_interleave(n_tiles, dim=0)
-        logits = self.decoder.to(self.device)(repeated, conditional).logits
-        side = self.patch_size * round((activations[0].shape[1] - 1) ** 0.5)
-        if logits.shape[-1] != side:
-            # The complex transposed convolution has the patch's factor at patch 16 alone.
-            logits = torch.nn.functional.interpolate(
-                logits.unsqueeze(1), size=(side, side), mode="bilinear", align_corners=False
-            ).squeeze(1)
+        decoder = self.decoder.to(self.device)
+        logits = decoded(decoder, repeated, conditional, self.patch_size)
+        side = logits.shape[-1]
         return logits.sigmoid().reshape(n_prompts, n_tiles, side, side).cpu().numpy()
 
     @torch.inference_mode()
@@ -186,6 +182,33 @@ def reduced(model: Any, states: Sequence[torch.Tensor]) -> Activations:
     # The decoder starts from the last layer, so its first reduction belongs to that.
     reductions = reversed(model.decoder.reduces)
     return tuple(reduce(layer) for reduce, layer in zip(reductions, layers, strict=True))
+
+
+def decoded(
+    decoder: Any, activations: Activations, vectors: torch.Tensor, patch_size: int
+) -> torch.Tensor:
+    """Logits of pairs of tile and prompt.
+
+    Parameters
+    ----------
+    decoder : module
+        From `without_reduction`, on the device of the tensors.
+    activations : tuple of torch.Tensor, each of shape (n, 1 + patches, reduce_dim)
+    vectors : torch.Tensor, shape (n, projection_dim)
+    patch_size : int
+
+    Returns
+    -------
+    torch.Tensor, shape (n, side, side), float32
+    """
+    logits: torch.Tensor = decoder(list(activations), vectors).logits
+    side = patch_size * round((activations[0].shape[1] - 1) ** 0.5)
+    if logits.shape[-1] != side:
+        # The complex transposed convolution has the patch's factor at patch 16 alone.
+        logits = nn.functional.interpolate(
+            logits.unsqueeze(1), size=(side, side), mode="bilinear", align_corners=False
+        ).squeeze(1)
+    return logits.float()
 
 
 def patch_features(activations: Activations) -> torch.Tensor:
