@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from napari_vlseg.corrections.documents import now
+from napari_vlseg.corrections.people import clock
 from napari_vlseg.errors import ImageError, SettingsError
 from napari_vlseg.events import Notice, T, Work
 from napari_vlseg.masks import ObjectStats, assign_classes, compete, label_objects
@@ -235,7 +235,7 @@ def object_table(draft: Proposals, stats: Sequence[ObjectStats]) -> pd.DataFrame
                 draft.labels, stats, draft.probabilities, draft.thresholds, draft.disagreement
             ),
             "weights_sha256": draft.model.hashes,
-            "created_at": now(),
+            "created_at": clock()(),
         }
     )
     return completed(table)
