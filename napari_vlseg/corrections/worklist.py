@@ -38,6 +38,11 @@ class WorkItem:
     image: str = ""
 
     @property
+    def key(self) -> str:
+        """What tells it from the others of its list, whatever becomes of it."""
+        return self.path or self.image
+
+    @property
     def name(self) -> str:
         """What people know it by."""
         return self.path or self.image.partition("-")[2]
@@ -115,6 +120,16 @@ class Worklist:
             else:
                 items.append(WorkItem(path, "in progress", image))
         return replace(self, items=tuple(items))
+
+    def find(self, key: str) -> int | None:
+        """Position of the image with a key, or None."""
+        return next((place for place, item in enumerate(self.items) if item.key == key), None)
+
+    def joined(self, other: Worklist) -> Worklist:
+        """The list with what another list of the same project has more, at its end."""
+        known = {item.key for item in self.items}
+        more = tuple(item for item in other.items if item.key not in known)
+        return replace(self, items=(*self.items, *more))
 
     def step(self, start: int, by: int, wanted: Iterable[Status] = STATUSES) -> int | None:
         """Position of the next image (by 1) or the one before (by -1) with a wanted status."""

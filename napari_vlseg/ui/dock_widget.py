@@ -26,6 +26,7 @@ from napari_vlseg.ui.views.prompt_table import PromptTableView
 from napari_vlseg.ui.views.result_box import ResultBox
 from napari_vlseg.ui.views.run_box import RunBox
 from napari_vlseg.ui.views.status import StatusLine
+from napari_vlseg.ui.views.worklist_box import Stepper
 from napari_vlseg.ui.wiring import wire
 from napari_vlseg.ui.workers import ThreadRunner
 from napari_vlseg.workflow.outlines import Tool
@@ -58,6 +59,7 @@ class VlsegWidget(QWidget):
         self.runner = ThreadRunner(self)
         self.controller = Controller(napari_viewer, self.runner, load, load_clicks)
         self.image = ImageHeader(sample_names())
+        self.stepper = Stepper()
         self.model = ModelHeader(specs())
         self.table = PromptTableView()
         self.click_box = ClickBox(specs("clicks"))
@@ -117,6 +119,7 @@ class VlsegWidget(QWidget):
         self.tabs.setTabToolTip(1, "Save the work and export training sets")
         layout: QVBoxLayout = column(self)
         layout.addWidget(self.image)
+        layout.addWidget(self.stepper)
         layout.addWidget(self.model)
         layout.addWidget(self.tabs, 1)
         layout.addWidget(self.status)
@@ -179,7 +182,17 @@ class VlsegWidget(QWidget):
             "save": controller.desk.save,
             "open": self.project.ask_open,
             "export": self.project.report_export,
+            **self._worklist_actions(),
             "keys": lambda: self.keys.show_below(self.status.help),
+        }
+
+    def _worklist_actions(self) -> dict[str, Callable[[], object]]:
+        worklist = self.controller.desk.worklist
+        return {
+            "next_image": self._committed(worklist.next_image),
+            "previous_image": self._committed(worklist.previous_image),
+            "done_and_next": self._committed(worklist.finish),
+            "skip_and_next": self._committed(partial(worklist.finish, "skipped")),
         }
 
     def take_tool(self, name: Tool) -> None:

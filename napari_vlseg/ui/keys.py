@@ -50,6 +50,10 @@ KEYS = (
     Key("details", "Alt+Shift+D", "Alt-Shift-D", "Open or close Details"),
     Key("save", "Alt+Shift+S", "Alt-Shift-S", "Save to the project"),
     Key("open", "Alt+Shift+O", "Alt-Shift-O", "Open a project"),
+    Key("next_image", "Alt+Shift+Right", "Alt-Shift-Right", "Next image of the project"),
+    Key("previous_image", "Alt+Shift+Left", "Alt-Shift-Left", "Previous image of the project"),
+    Key("done_and_next", "Alt+Shift+Return", "Alt-Shift-Enter", "Image done, go to the next"),
+    Key("skip_and_next", "Alt+Shift+K", "Alt-Shift-K", "Skip the image, go to the next"),
     Key("export", "Alt+Shift+E", "Alt-Shift-E", "Export from the project"),
     Key("point", "Alt+Shift+P", "Alt-Shift-P", "Click objects"),
     Key("box", "Alt+Shift+B", "Alt-Shift-B", "Draw boxes around objects"),
@@ -80,6 +84,31 @@ CLICK_KEYS = (
     ("lasso", "4", "Lasso tool"),
 )
 """Action, key and what it does: on the canvas, while a click tool is in hand."""
+
+REVIEW_KEYS = (
+    ("review_next", "J", "Next object"),
+    ("review_next", "Down", "Next object"),
+    ("review_previous", "K", "Object before"),
+    ("review_previous", "Up", "Object before"),
+    ("review_accept", "A", "Accept, and go on"),
+    ("review_reject", "R", "Reject, and go on"),
+    ("review_flag", "Q", "Flag to come back to it, and go on"),
+    ("review_fly", "H", "Show the object in the middle of the canvas"),
+    ("review_clicks", "O", "Correct its outline by clicks"),
+    ("review_brush", "D", "Draw: correct it with the brush"),
+    ("review_merge", "U", "Unite the selected rows to one object"),
+    ("review_split", "S", "Split it"),
+    ("review_delete", "Del", "Delete it for good"),
+    ("review_restore", "W", "Bring a rejected object back"),
+    ("review_comment", "T", "Type a comment"),
+    ("review_undo", "Ctrl+Z", "Take the last edit back"),
+    ("review_redo", "Ctrl+Shift+Z", "Do it again"),
+)
+"""Action, key and what it does: on the canvas and in the list, while the Review tab is in front.
+
+napari's labels layers use none of these letters, so that the brush and its sizes, 1 to 7, go on
+working.
+"""
 
 CLICK_GESTURES = (
     ("click", "The object is here"),
@@ -182,6 +211,7 @@ def key_texts() -> list[tuple[str, list[tuple[str, str]]]]:
     return [
         ("Everywhere", everywhere),
         ("On the canvas, with a click tool", [*CLICK_GESTURES, *clicks]),
+        ("In review, in the list and on the canvas", [(key, text) for _, key, text in REVIEW_KEYS]),
     ]
 
 

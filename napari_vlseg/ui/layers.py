@@ -62,7 +62,7 @@ def show_heatmap(
         blending="additive",
         opacity=0.7,
         contrast_limits=(0, 1),
-        metadata={METADATA_KEY: {"heatmap": class_name}},
+        metadata={METADATA_KEY: {"heatmap": class_name, "image": image.name}},
         **placement,
     )
     return _insert_above(viewer, image, layer)
@@ -71,6 +71,16 @@ def show_heatmap(
 def is_heatmap(layer: Any) -> bool:
     """Whether a layer is one that `show_heatmap` made."""
     return "heatmap" in layer.metadata.get(METADATA_KEY, {})
+
+
+def layers_of(viewer: Any, image: Image, labels: Labels | None) -> list[Any]:
+    """The layers that come and go with an image: itself, its labels and its heatmaps."""
+    heatmaps = [
+        layer
+        for layer in viewer.layers
+        if is_heatmap(layer) and layer.metadata[METADATA_KEY].get("image") == image.name
+    ]
+    return [*heatmaps, *([] if labels is None else [labels]), image]
 
 
 def read_plane(layer: Labels, key: Key) -> np.ndarray:

@@ -2,28 +2,95 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from napari.components import ViewerModel
 from napari.layers import Image
 
-from napari_vlseg.images import SourceImage, read_image
+from napari_vlseg.images import ImageView, SourceImage, read_image
 from napari_vlseg.samples import load_sample
+from napari_vlseg.ui.layers import METADATA_KEY
 
 
 def add_source(viewer: ViewerModel, source: SourceImage) -> Image:
-    """Add an image that was read from a file: its RGB, its channels in front, its pixel size."""
+    """Add an image that was read from a file: its RGB, its pixel size, and where it is.
+
+    napari keeps of its own readers alone where a layer came from, so that this is in the
+    metadata.
+    """
     n_axes = source.data.ndim - int(source.view.rgb)
     scale = [1.0] * n_axes
     if source.pixel_size is not None:
         axes = [axis for axis in range(n_axes) if axis != source.view.channel_axis][-2:]
         for axis, size in zip(axes, source.pixel_size, strict=True):
             scale[axis] = size
-    layer = viewer.add_image(source.data, name=source.name, rgb=source.view.rgb, scale=scale)
+    layer = viewer.add_image(
+        source.data,
+        name=source.name,
+        rgb=source.view.rgb,
+        scale=scale,
+        metadata={METADATA_KEY: {"path": None if source.path is None else str(source.path)}},
+    )
     if source.unit and source.pixel_size is not None:
         layer.units = tuple(source.unit if value != 1 else "pixel" for value in scale)
     return layer
+
+
+def add_image_again(
+    viewer: ViewerModel,
+    source: SourceImage,
+    name: str,
+    scale: Sequence[float] | None,
+    translate: Sequence[float] | None,
+) -> Image:
+    """Add an image as it was shown before; without a scale, as its file says."""
+    layer = add_source(viewer, source)
+    layer.name = name
+    if scale is not None:
+        layer.scale = scale
+    if translate is not None:
+        layer.translate = translate
+    return layer
+
+
+def fitting_view(
+    source: SourceImage, wanted: ImageView | None, labels_shape: Sequence[int] | None
+) -> ImageView:
+    """How an image is looked at, such that labels that are there fit on it.
+
+    Parameters
+    ----------
+    source : SourceImage
+    wanted : ImageView or None
+        How the person looked at the image before it.
+    labels_shape : sequence of int or None
+        Of the labels without channels; None where there are none.
+    """
+    own = source.view
+    views = [carried_view(wanted, source.data, own), own] if wanted is not None else [own]
+    views += [replace(own, channel_axis=axis, channels=()) for axis in (None, *_axes(source))]
+    fitting = (view for view in views if _fits(source, view, labels_shape))
+    return next(fitting, own)
+
+
+def carried_view(view: ImageView, data: Any, own: ImageView) -> ImageView:
+    """How an image is looked at after another: alike where it fits, else as its file says."""
+    axis, n_axes = view.channel_axis, data.ndim - own.rgb
+    if view.rgb != own.rgb or own.channel_axis not in (None, axis):
+        return own
+    if axis is None:
+        return replace(own, contrast=view.contrast)
+    fits = -n_axes <= axis < n_axes and n_axes > 2
+    return view if fits and all(c.index < data.shape[axis] for c in view.channels) else own
+
+
+def path_of(layer: Image) -> Path | None:
+    """The file that an image layer was opened from, by napari or by the widget."""
+    path = layer.source.path or layer.metadata.get(METADATA_KEY, {}).get("path")
+    return None if path is None else Path(path)
 
 
 def open_images(viewer: ViewerModel, paths: Iterable[Path]) -> list[Image]:
@@ -41,3 +108,16 @@ def add_sample(viewer: ViewerModel, name: str) -> Image:
     """Add one of the sample images."""
     image, _ = load_sample(name)
     return viewer.add_image(image, name=name, rgb=image.ndim == 3)
+
+
+def _axes(source: SourceImage) -> range:
+    return range(source.data.ndim - source.view.rgb)
+
+
+def _fits(source: SourceImage, view: ImageView, labels_shape: Sequence[int] | None) -> bool:
+    if labels_shape is None:
+        return True
+    axes = _axes(source)
+    channel = None if view.channel_axis is None else view.channel_axis % len(axes)
+    shape = tuple(source.data.shape[axis] for axis in axes if axis != channel)
+    return shape == tuple(labels_shape)

@@ -13,6 +13,7 @@ from psygnal import Signal
 from napari_vlseg.corrections.store import Project
 from napari_vlseg.errors import ProjectError
 from napari_vlseg.events import Event, Notice, Work, run
+from napari_vlseg.images import ImageView
 from napari_vlseg.proposals import Proposals
 from napari_vlseg.ui.geometry import (
     axes_of,
@@ -22,23 +23,29 @@ from napari_vlseg.ui.geometry import (
     plane_key,
     without_channels,
 )
-from napari_vlseg.ui.layers import add_labels
+from napari_vlseg.ui.layers import add_labels, layers_of
+from napari_vlseg.ui.opening import add_image_again, fitting_view, path_of
 from napari_vlseg.ui.planes import PlaneRecord
 from napari_vlseg.ui.project_job import (
     Conflict,
     ImageToSave,
     OpenedImage,
     OpenedProject,
+    open_folder_job,
     open_job,
     save_job,
 )
+from napari_vlseg.ui.queue import WorkQueue
 from napari_vlseg.ui.runner import Handlers
+from napari_vlseg.ui.worklist.desk import WorklistDesk
 from napari_vlseg.workflow.export import export_project
+from napari_vlseg.workflow.worklist import default_project
 
 if TYPE_CHECKING:
     from napari_vlseg.ui.controller import Controller
 
 FILE_LANE = "files"
+KEEP_LANE = "keep"
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +65,10 @@ class ProjectDesk:
         self._controller = controller
         self.project: Project | None = None
         self.has_conflict = False
+        self.queue = WorkQueue(controller.runner, KEEP_LANE, self.report_trouble)
+        self.worklist = WorklistDesk(controller, self)
+        self._shown: Image | None = None
+        self._view: ImageView | None = None
 
     @property
     def busy(self) -> bool:
@@ -74,8 +85,19 @@ class ProjectDesk:
                 self.save()
 
     def open(self, folder: Path) -> None:
-        """Open a project and show its images, labels and prompts."""
+        """Open a project and show its prompts, and the image where it stopped."""
         self._start(open_job(folder), self._on_opened)
+
+    def open_folder(self, images: Sequence[Path], out: Path | None = None) -> None:
+        """Go through a folder of images, or through files: begin, or go on where it stopped.
+
+        Parameters
+        ----------
+        images : sequence of Path
+        out : Path, optional
+            Folder of the project; beside the first folder of images where it is omitted.
+        """
+        self._start(open_folder_job(images, out or default_project(images[0])), self._on_opened)
 
     def save(self) -> None:
         """Save labels, proposals and prompts into the project.
@@ -163,34 +185,58 @@ class ProjectDesk:
 
     def _on_opened(self, opened: OpenedProject) -> None:
         controller = self._controller
+        self.put_away()
         self.project = opened.project
-        for image in opened.images:
-            self._show(image)
+        if opened.image is not None:
+            self.show(opened.image)
         if opened.prompts.rows:
             controller.prompts.set_table(opened.prompts)
         controller.mark_saved()
-        n = len(opened.images)
-        controller.say(f"opened {n} image{'s'[: n != 1]} from {opened.project.folder}")
+        self.worklist.take(opened.worklist, opened.image)
+        n = len(opened.worklist)
+        controller.say(f"opened {opened.project.folder}: {n} image{'s'[: n != 1]}")
         self.changed.emit()
 
-    def _show(self, opened: OpenedImage) -> None:
-        """Add one image of a project, with its labels, as it was left."""
+    def show(self, opened: OpenedImage) -> None:
+        """Add one image of the project, with its labels, as it was left."""
         controller = self._controller
-        source = opened.source
-        placement = {"scale": opened.scale, "translate": opened.translate}
-        image = controller.viewer.add_image(
-            source.data, name=opened.name, rgb=source.view.rgb, **placement
+        shape = None if opened.labels is None else opened.labels.shape
+        view = fitting_view(opened.source, self._view, shape)
+        image = add_image_again(
+            controller.viewer, opened.source, opened.name, opened.scale, opened.translate
         )
         controller.images.choose(image)
-        controller.images.set_view(source.view)
+        controller.images.set_view(view)
+        self._shown = image
         if opened.labels is None or opened.objects is None:
             return
-        labels = add_labels(controller.viewer, image, source.view, opened.labels)
+        labels = add_labels(controller.viewer, image, view, opened.labels)
         controller.results.adopt(image, labels, opened.objects)
         for index, proposals in opened.proposals.items():
-            key = plane_key(image, source.view, index)
-            controller.results.restore(labels, key, proposals)
+            controller.results.restore(labels, plane_key(image, view, index), proposals)
         controller.watch(labels)
+
+    def put_away(self) -> None:
+        """Take the image of the project that is shown out of the viewer; what is on it is saved."""
+        image, self._shown = self._shown, None
+        controller = self._controller
+        if image is None or image not in controller.images.layers:
+            return
+        labels = controller.results.target(image)
+        project = self.project
+        if labels is not None and project is not None:
+            sent = (self._copy(image, labels),)
+            self.queue.add(lambda: self._save(project, sent), lambda _: None, self.report_trouble)
+        self._view = controller.images.view(image)
+        for layer in layers_of(controller.viewer, image, labels):
+            controller.viewer.layers.remove(layer)
+
+    def release(self, opened: OpenedImage) -> None:
+        """Let go of an image that was opened and is not shown."""
+
+    def report_trouble(self, text: str) -> None:
+        """Say that something could not be written."""
+        self._on_failed(text)
 
     def _sent(self) -> tuple[Sent, ...]:
         """What there is to save: every image with labels, copied."""
@@ -211,13 +257,12 @@ class ProjectDesk:
             if record.proposals is not None and not record.proposals_saved
         ]
         pixel_size, unit = pixel_size_of(image, view)
-        path = image.source.path
         return Sent(
             ImageToSave(
                 name=image.name,
                 data=image_array(image),
                 axes=axes_of(image, view),
-                path=None if path is None else Path(path),
+                path=path_of(image),
                 pixel_size=pixel_size,
                 unit=unit,
                 scale=tuple(float(v) for v in image.scale),

@@ -11,11 +11,13 @@ import numpy as np
 import pandas as pd
 
 from napari_vlseg.corrections.store import ImageEntry, Project
+from napari_vlseg.corrections.worklist import Worklist
 from napari_vlseg.errors import ConflictError, VlsegError
 from napari_vlseg.events import Notice, Progress, Work
 from napari_vlseg.images import SourceImage, pixels_sha256, read_image
 from napari_vlseg.prompts import PromptTable
 from napari_vlseg.proposals import Proposals
+from napari_vlseg.workflow.worklist import make_project, plan_worklist, take_up, worklist_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +60,7 @@ class OpenedImage:
 
     Attributes
     ----------
+    entry : ImageEntry
     source : SourceImage
     name : str
     scale, translate : tuple of float or None
@@ -67,6 +70,7 @@ class OpenedImage:
         The last ones of each plane that kept their probabilities.
     """
 
+    entry: ImageEntry
     source: SourceImage
     name: str
     scale: tuple[float, ...] | None
@@ -78,10 +82,21 @@ class OpenedImage:
 
 @dataclass(frozen=True, eq=False)
 class OpenedProject:
-    """A project with everything that the window shows of it."""
+    """A project with what the window shows of it.
+
+    Attributes
+    ----------
+    project : Project
+    worklist : Worklist
+        Its images.
+    image : OpenedImage or None
+        The one that was worked on last, if it could be opened.
+    prompts : PromptTable
+    """
 
     project: Project
-    images: tuple[OpenedImage, ...]
+    worklist: Worklist
+    image: OpenedImage | None
     prompts: PromptTable
 
 
@@ -111,16 +126,31 @@ def save_job(
 
 
 def open_job(folder: Path) -> Work[OpenedProject]:
-    """Read a project; an image that can't be read is left out with a notice."""
-    project = Project.open(folder)
-    opened = []
-    for done, entry in enumerate(project.images):
-        yield Progress("opening", done, len(project.images))
-        try:
-            opened.append(_open_image(entry))
-        except VlsegError as error:
-            yield Notice(str(error))
-    return OpenedProject(project, tuple(opened), project.load_prompts())
+    """Read a project and the image where it stopped; if that can't be read, a notice says so."""
+    yield Progress("opening", 0, 1)
+    return (yield from _opened(Project.open(folder)))
+
+
+def open_folder_job(images: Sequence[Path], out: Path) -> Work[OpenedProject]:
+    """Make a project of a folder or of files, or go on with the one that is there."""
+    yield Progress("looking for images", 0, 1)
+    return (yield from _opened(make_project(out, plan_worklist(images))))
+
+
+def open_image_job(project: Project, worklist: Worklist, position: int) -> Work[OpenedImage]:
+    """Read one image of a list with its labels."""
+    yield Progress("opening", 0, 1)
+    return _open_image(*take_up(project, worklist, position))
+
+
+def _opened(project: Project) -> Work[OpenedProject]:
+    worklist, image = worklist_of(project), None
+    try:
+        if worklist.items:
+            image = yield from open_image_job(project, worklist, worklist.current)
+    except VlsegError as error:
+        yield Notice(str(error))
+    return OpenedProject(project, worklist, image, project.load_prompts())
 
 
 def _save_image(project: Project, image: ImageToSave, keep_both: bool) -> None:
@@ -155,11 +185,12 @@ def _reads_the_same(path: Path | None, digest: str) -> bool:
         return False
 
 
-def _open_image(entry: ImageEntry) -> OpenedImage:
+def _open_image(entry: ImageEntry, source: SourceImage) -> OpenedImage:
     labels, objects = entry.load_labels() if entry.has_labels else (None, None)
     last = {p.index: p for p in entry.proposals() if p.has_probabilities}
     return OpenedImage(
-        entry.load_image(),
+        entry,
+        source,
         entry.name,
         entry.scale,
         entry.translate,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,6 +33,7 @@ def wire(widget: VlsegWidget) -> None:
     _wire_run(widget)
     _wire_clicks(widget)
     _wire_project(widget)
+    _wire_worklist(widget)
 
 
 def _wire_image(widget: VlsegWidget) -> None:
@@ -255,6 +257,30 @@ def _wire_project(widget: VlsegWidget) -> None:
     desk.changed.connect(show)
     view.create_wanted.connect(lambda folder: desk.create(Path(folder)))
     view.open_wanted.connect(lambda folder: desk.open(Path(folder)))
+    view.folder_wanted.connect(lambda folder: desk.open_folder([Path(folder)]))
     view.save_wanted.connect(desk.save)
     view.export_wanted.connect(export)
+    show()
+
+
+def _wire_worklist(widget: VlsegWidget) -> None:
+    box, stepper, desk = widget.project.images, widget.stepper, widget.controller.desk.worklist
+
+    def show() -> None:
+        counts = desk.counts
+        box.show_items(desk.items, desk.position, desk.wanted, counts)
+        box.show_new_files(desk.n_new_files)
+        stepper.show_place(desk.position, desk.items, counts)
+
+    def on_key(name: str) -> Callable[[], object]:
+        return widget.actions_of_keys[name]
+
+    desk.changed.connect(show)
+    box.chosen.connect(desk.go)
+    box.filter_chosen.connect(desk.list_only)
+    box.mark_wanted.connect(desk.mark)
+    box.add_wanted.connect(desk.add_new_files)
+    stepper.previous_wanted.connect(on_key("previous_image"))
+    stepper.next_wanted.connect(on_key("next_image"))
+    stepper.done_wanted.connect(on_key("done_and_next"))
     show()

@@ -9,6 +9,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QCheckBox, QFileDialog, QGroupBox, QLineEdit, QWidget
 
 from napari_vlseg.ui.views.parts import column, hint, narrow_combo, push, row, tool
+from napari_vlseg.ui.views.worklist_box import WorklistBox
 
 
 class ProjectTab(QWidget):
@@ -16,6 +17,7 @@ class ProjectTab(QWidget):
 
     create_wanted = Signal(str)
     open_wanted = Signal(str)
+    folder_wanted = Signal(str)
     save_wanted = Signal()
     export_wanted = Signal(str, str, bool)
 
@@ -35,6 +37,15 @@ class ProjectTab(QWidget):
                 self.save,
             )
         )
+        inside.addWidget(
+            push(
+                "Open a folder of images…",
+                "Go through a folder of images one by one; the project is made beside it, or "
+                "opened where it is there",
+                self.ask_folder,
+            )
+        )
+        self.images = WorklistBox()
         self.format = narrow_combo("tiff: pairs of images and masks · coco: COCO instances as JSON")
         self.format.addItems(list(formats))
         self.out = QLineEdit()
@@ -52,8 +63,8 @@ class ProjectTab(QWidget):
         below.addWidget(self.overwrite)
         layout = column(self)
         layout.addWidget(project)
+        layout.addWidget(self.images, 1)
         layout.addWidget(export)
-        layout.addStretch(1)
         self.show_project(None, 0, False)
 
     def show_project(
@@ -63,11 +74,11 @@ class ProjectTab(QWidget):
         self.save.setText("Save, keep both" if has_conflict else "Save")
         if folder is None:
             self._state.setText(
-                "A project keeps images, proposals and corrected labels in one folder. "
-                "Make a new one, or open one."
+                "A project keeps proposals and corrected labels of images in one folder. "
+                "Make a new one, open one, or begin with a folder of images."
             )
         else:
-            self._state.setText(f"{folder}\n{n_images} image{'s'[: n_images != 1]} saved")
+            self._state.setText(f"{folder}\n{n_images} image{'s'[: n_images != 1]}")
         self._state.setToolTip("" if folder is None else str(folder))
         self.save.setEnabled(folder is not None and not busy)
         self.export.setEnabled(folder is not None and not busy)
@@ -85,6 +96,12 @@ class ProjectTab(QWidget):
         folder = QFileDialog.getExistingDirectory(self, "Folder of a project")
         if folder:
             self.open_wanted.emit(folder)
+
+    def ask_folder(self) -> None:
+        """Ask for a folder of images, and report it."""
+        folder = QFileDialog.getExistingDirectory(self, "Folder of images")
+        if folder:
+            self.folder_wanted.emit(folder)
 
     def report_export(self) -> None:
         """Report that an export is wanted, once a folder is chosen."""

@@ -1,0 +1,1 @@
+"""Going through the images of a project one by one."""
