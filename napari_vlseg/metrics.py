@@ -47,6 +47,27 @@ class Matching:
         return self.n_truth - self.true_positives
 
 
+@dataclass(frozen=True, eq=False)
+class Overlaps:
+    """Pairs of a true and a predicted object that share pixels.
+
+    Attributes
+    ----------
+    truth_labels, pred_labels : numpy.ndarray, shape (n_pairs,), int64
+        Label values, pair by pair.
+    ious : numpy.ndarray, shape (n_pairs,), float64
+        Intersection over union of each pair.
+    n_truth, n_pred : int
+        Objects in all.
+    """
+
+    truth_labels: np.ndarray
+    pred_labels: np.ndarray
+    ious: np.ndarray
+    n_truth: int
+    n_pred: int
+
+
 def iou(a: np.ndarray, b: np.ndarray) -> float:
     """Intersection over union (Jaccard index) of two masks.
 
@@ -107,26 +128,55 @@ def match_instances(truth: np.ndarray, pred: np.ndarray, threshold: float = 0.5)
     SettingsError
         If `threshold` is out of range.
     """
-    if not 0 < threshold <= 1:
-        raise SettingsError(
-            f"The IoU threshold is {threshold:g}: choose a number above 0 and up to 1."
-        )
+    _check_threshold(threshold)
+    return pair_up(overlaps(truth, pred), threshold)
+
+
+def overlaps(truth: np.ndarray, pred: np.ndarray) -> Overlaps:
+    """Which true and predicted objects share pixels.
+
+    Parameters
+    ----------
+    truth, pred : numpy.ndarray of equal shape, integer
+        Label images; 0 is background, values need not be consecutive.
+
+    Raises
+    ------
+    ImageError
+        If the shapes differ or an array holds no integers.
+    """
     _check_labels(truth, pred)
-    truth_values, truth_index = np.unique(truth, return_inverse=True)
-    pred_values, pred_index = np.unique(pred, return_inverse=True)
-    rows, cols, ious = _overlapping_pairs(truth_index.ravel(), pred_index.ravel())
-    possible = (truth_values[rows] != 0) & (pred_values[cols] != 0) & (ious >= threshold)
-    rows, cols, ious = rows[possible], cols[possible], ious[possible]
-    shape = (len(truth_values), len(pred_values))
-    candidates = sparse.csr_matrix((ious, (rows, cols)), shape)
-    chosen = maximum_bipartite_matching(candidates, perm_type="column")[rows] == cols
-    return Matching(
-        truth_values[rows[chosen]].astype(np.int64),
-        pred_values[cols[chosen]].astype(np.int64),
-        ious[chosen],
-        int(np.count_nonzero(truth_values)),
-        int(np.count_nonzero(pred_values)),
+    labelled = np.flatnonzero((truth != 0).ravel() | (pred != 0).ravel())
+    a_values, a = np.unique(truth.ravel()[labelled], return_inverse=True)
+    b_values, b = np.unique(pred.ravel()[labelled], return_inverse=True)
+    rows, cols, ious = _overlapping_pairs(a.ravel(), b.ravel())
+    both = (a_values[rows] != 0) & (b_values[cols] != 0)
+    return Overlaps(
+        a_values[rows[both]].astype(np.int64),
+        b_values[cols[both]].astype(np.int64),
+        ious[both],
+        int(np.count_nonzero(a_values)),
+        int(np.count_nonzero(b_values)),
     )
+
+
+def pair_up(found: Overlaps, threshold: float = 0.5) -> Matching:
+    """Pair objects, one to one, as many as possible; see `match_instances`.
+
+    Raises
+    ------
+    SettingsError
+        If `threshold` is out of range.
+    """
+    _check_threshold(threshold)
+    possible = found.ious >= threshold
+    truth, pred = found.truth_labels[possible], found.pred_labels[possible]
+    rows, cols = (np.unique(labels, return_inverse=True)[1] for labels in (truth, pred))
+    shape = (int(rows.max(initial=0)) + 1, int(cols.max(initial=0)) + 1)
+    candidates = sparse.csr_matrix((found.ious[possible], (rows, cols)), shape)
+    chosen = maximum_bipartite_matching(candidates, perm_type="column")[rows] == cols
+    ious = found.ious[possible][chosen]
+    return Matching(truth[chosen], pred[chosen], ious, found.n_truth, found.n_pred)
 
 
 def average_precision(truth: np.ndarray, pred: np.ndarray, threshold: float = 0.5) -> float:
@@ -157,10 +207,18 @@ def _overlap(a: np.ndarray, b: np.ndarray) -> tuple[int, int]:
 
 def _overlapping_pairs(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Values of `a` and of `b` that share pixels, and the IoU of each such pair."""
-    shared = sparse.coo_matrix((np.ones(len(a), np.int64), (a, b)))
+    shape = (int(a.max(initial=0)) + 1, int(b.max(initial=0)) + 1)
+    shared = sparse.coo_matrix((np.ones(len(a), np.int64), (a, b)), shape)
     shared.sum_duplicates()
     union = np.bincount(a)[shared.row] + np.bincount(b)[shared.col] - shared.data
     return shared.row, shared.col, shared.data / union
+
+
+def _check_threshold(threshold: float) -> None:
+    if not 0 < threshold <= 1:
+        raise SettingsError(
+            f"The IoU threshold is {threshold:g}: choose a number above 0 and up to 1."
+        )
 
 
 def _check_labels(truth: np.ndarray, pred: np.ndarray) -> None:
