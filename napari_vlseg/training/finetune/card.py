@@ -1,0 +1,75 @@
+"""The adapter of a finished training, with its card."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict
+from datetime import UTC, datetime
+
+import torch
+
+from napari_vlseg.models.adapters import Adapter, BaseModel
+from napari_vlseg.proposals import ModelInfo
+from napari_vlseg.training.finetune.assessing import Assessment
+from napari_vlseg.training.finetune.preparing import Course
+from napari_vlseg.training.finetune.resuming import TuningState
+from napari_vlseg.training.finetune.settings import FinetuneSettings
+from napari_vlseg.training.finetune.tuner import Tuner
+
+
+def adapter_of(
+    info: ModelInfo,
+    settings: FinetuneSettings,
+    course: Course,
+    tuner: Tuner,
+    state: TuningState,
+    before: Assessment,
+    after: Assessment,
+) -> Adapter:
+    """The adapter of what the tuner holds.
+
+    Parameters
+    ----------
+    info : ModelInfo
+        Of the base model.
+    settings : FinetuneSettings
+    course : Course
+    tuner : Tuner
+        With the weights to keep.
+    state : TuningState
+    before, after : Assessment
+        Base model and adapter on the same corrections.
+    """
+    learned = {
+        phrase: text.detach().cpu().numpy()
+        for voice, text in zip(course.voices, tuner.texts, strict=True)
+        if voice.is_learned
+        for phrase in voice.phrases
+    }
+    decoder = {name: value.detach().cpu().float() for name, value in tuner.trained.items()}
+    card = {
+        "made": datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+        "settings": asdict(settings),
+        "corrections": {
+            "sha256": course.sha256,
+            "trained_on": course.n_objects,
+            "held_out": course.n_held_out,
+        },
+        "epochs": [_plain(asdict(curve)) for curve in state.curves],
+        "best_epoch": state.best + 1,
+        "measured_on": "held-out objects" if len(course.held_out) else "the training objects",
+        "before": {"loss": _number(before.loss), "dice": before.dice},
+        "after": {"loss": _number(after.loss), "dice": after.dice},
+        "torch": torch.__version__,
+    }
+    base = BaseModel(info.name, info.revision, info.weights_sha256)
+    return Adapter(base, decoder, learned, after.thresholds, card)
+
+
+def _plain(values: dict[str, float]) -> dict[str, float | None]:
+    return {name: _number(value) for name, value in values.items()}
+
+
+def _number(value: float) -> float | None:
+    """JSON has no word for NaN."""
+    return value if math.isfinite(value) else None

@@ -1,0 +1,144 @@
+"""Everything that a fine-tuning needs before its first step."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+
+from napari_vlseg.errors import PromptError
+from napari_vlseg.events import Progress, Work
+from napari_vlseg.models.clipseg import ClipSegSegmenter
+from napari_vlseg.prompts import ClassPrompt, PromptTable
+from napari_vlseg.training.finetune.corrected import CorrectedPlane
+from napari_vlseg.training.finetune.replay import ReplayBank, replay_bank
+from napari_vlseg.training.finetune.settings import FinetuneSettings
+from napari_vlseg.training.finetune.splitting import split_corrections
+from napari_vlseg.training.finetune.tiles import TileSet, joined, tiles_of
+from napari_vlseg.training.finetune.voices import ClassVoice, class_voices
+from napari_vlseg.workflow.cache import EmbeddingCache, encode
+
+_ABSENT = (
+    "red triangle",
+    "blue square",
+    "green star",
+    "yellow cross",
+    "orange ring",
+    "cracks",
+    "bicycle",
+    "letters",
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Course:
+    """What is learned, and what it is measured on.
+
+    Attributes
+    ----------
+    voices : tuple of ClassVoice
+    training, held_out : TileSet
+        Targets in the order of `voices`; `held_out` may have no tile.
+    absent : numpy.ndarray, shape (n, projection_dim), float32
+        Vectors of things that are not there.
+    bank : ReplayBank
+    n_objects, n_held_out : dict of str to int
+        Objects of each class on either side.
+    sha256 : str
+        Hash of all planes and corrections.
+    """
+
+    voices: tuple[ClassVoice, ...]
+    training: TileSet
+    held_out: TileSet
+    absent: np.ndarray = field(repr=False)
+    bank: ReplayBank
+    n_objects: dict[str, int]
+    n_held_out: dict[str, int]
+    sha256: str
+
+
+def prepare(
+    model: ClipSegSegmenter,
+    table: PromptTable,
+    planes: Sequence[CorrectedPlane],
+    settings: FinetuneSettings,
+    *,
+    working_scale: float | None = None,
+    cache: EmbeddingCache | None = None,
+    bank: ReplayBank | None = None,
+) -> Work[Course]:
+    """Encode what was not encoded before, and set apart what is measured on.
+
+    Yields
+    ------
+    Progress or Notice
+
+    Raises
+    ------
+    PromptError
+        If nothing was corrected.
+    """
+    training, held_out = split_corrections(planes, settings.held_out_share, settings.seed)
+    voices = yield from class_voices(model, table, training, settings.seed)
+    names = [voice.name for voice in voices]
+    sets: list[list[TileSet]] = [[], []]
+    for done, (side, plane) in enumerate(
+        [(0, plane) for plane in training] + [(1, plane) for plane in held_out]
+    ):
+        encoding = encode(model, plane.plane, working_scale=working_scale, cache=cache)
+        sets[side].append(tiles_of(plane, (yield from encoding), names))
+        yield Progress("preparing", done + 1, len(training) + len(held_out))
+    if settings.replay_share and bank is None:
+        bank = yield from replay_bank(model, seed=settings.seed)
+    tiles = joined(sets[0])
+    if not len(tiles):
+        raise PromptError("Nothing was reviewed yet: accept or correct some objects first.")
+    return Course(
+        voices,
+        tiles,
+        joined(sets[1]) if sets[1] else tiles.take(torch.arange(0)),
+        _absent_vectors(model, table),
+        bank or ReplayBank.empty(),
+        _count(training, names),
+        _count(held_out, names),
+        corrections_sha256(planes),
+    )
+
+
+def corrections_sha256(planes: Sequence[CorrectedPlane]) -> str:
+    """Hash of what was corrected, whatever the order of the planes."""
+    return hashlib.sha256("".join(sorted(map(_plane_sha256, planes))).encode()).hexdigest()
+
+
+def _plane_sha256(plane: CorrectedPlane) -> str:
+    digest = hashlib.sha256(repr((plane.plane.shape, sorted(plane.classes.items()))).encode())
+    labels = np.ascontiguousarray(plane.labels, np.int64)
+    for part in (np.ascontiguousarray(plane.plane), labels, np.packbits(plane.reviewed)):
+        digest.update(part.data)
+    return digest.hexdigest()
+
+
+def _absent_vectors(model: ClipSegSegmenter, table: PromptTable) -> np.ndarray:
+    """Vectors of phrases that share no word with the table's."""
+    said = {
+        word
+        for row in table.rows
+        for phrase in (row.name, *row.phrases)
+        for word in phrase.lower().split()
+    }
+    phrases = [phrase for phrase in _ABSENT if not said & set(phrase.split())]
+    prompts = [ClassPrompt(phrase, phrases=(phrase,)) for phrase in phrases or _ABSENT]
+    return np.stack([model.condition(prompt)[0].vector for prompt in prompts])
+
+
+def _count(planes: Sequence[CorrectedPlane], names: Sequence[str]) -> dict[str, int]:
+    counts = dict.fromkeys(names, 0)
+    for plane in planes:
+        for name in plane.objects.values():
+            if name in counts:
+                counts[name] += 1
+    return counts

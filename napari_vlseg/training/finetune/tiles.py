@@ -1,0 +1,88 @@
+"""Corrections cut into the tiles that the model sees, beside what it has encoded of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from napari_vlseg.models.base import Embedding
+from napari_vlseg.models.network import Activations
+from napari_vlseg.models.preprocessing import resize_channels
+from napari_vlseg.tiling import TilePlan, cut_tile, pad_plane
+from napari_vlseg.training.finetune.corrected import CorrectedPlane
+
+
+@dataclass(frozen=True, eq=False)
+class TileSet:
+    """Tiles with what is known about them.
+
+    Attributes
+    ----------
+    activations : tuple of torch.Tensor, each of shape (n, 1 + patches, channels)
+        What the decoder reads.
+    targets : torch.Tensor, shape (n, classes, side, side), uint8
+        Share of each pixel that is of the class, 255 for all of it.
+    known : torch.Tensor, shape (n, side, side), bool
+        Pixels that count.
+    """
+
+    activations: Activations
+    targets: torch.Tensor
+    known: torch.Tensor
+
+    def __len__(self) -> int:
+        return len(self.known)
+
+    def take(self, rows: torch.Tensor) -> TileSet:
+        """Some of the tiles."""
+        return TileSet(
+            tuple(layer[rows] for layer in self.activations), self.targets[rows], self.known[rows]
+        )
+
+
+def tiles_of(corrected: CorrectedPlane, embedding: Embedding, classes: Sequence[str]) -> TileSet:
+    """The tiles of a plane in which something is known.
+
+    Parameters
+    ----------
+    corrected : CorrectedPlane
+    embedding : Embedding
+        Of its plane.
+    classes : sequence of str
+
+    Returns
+    -------
+    TileSet
+        Perhaps of no tile.
+    """
+    plan = embedding.plan
+    maps = [corrected.mask_of(name) for name in classes]
+    tiles = _cut(np.stack([*maps, corrected.reviewed]).astype(np.float32), plan)
+    known = tiles[:, -1] > 0.5
+    rows = np.flatnonzero(known.any(axis=(1, 2)))
+    activations = tuple(
+        torch.cat([batch[layer].cpu() for batch in embedding.activations])[rows].clone()
+        for layer in range(len(embedding.activations[0]))
+    )
+    shares = np.rint(255 * tiles[rows, :-1]).astype(np.uint8)
+    return TileSet(activations, torch.from_numpy(shares), torch.from_numpy(known[rows]))
+
+
+def joined(sets: Sequence[TileSet]) -> TileSet:
+    """One set after the other; tiles are of one size, because the model's input is."""
+    layers = zip(*(part.activations for part in sets), strict=True)
+    return TileSet(
+        tuple(torch.cat(layer) for layer in layers),
+        torch.cat([part.targets for part in sets]),
+        torch.cat([part.known for part in sets]),
+    )
+
+
+def _cut(maps: np.ndarray, plan: TilePlan) -> np.ndarray:
+    """Maps (n, H, W) as tiles (tiles, n, side, side)."""
+    scaled = resize_channels(maps, plan.shape).transpose(1, 2, 0)
+    padded = pad_plane(scaled, plan)
+    return np.stack([cut_tile(padded, plan, tile).transpose(2, 0, 1) for tile in plan.tiles])

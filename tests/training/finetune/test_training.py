@@ -1,0 +1,164 @@
+"""The bundled model learns a word that it never saw, goes on after a crash, and stops in time."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from napari_vlseg.errors import ModelError, PromptError
+from napari_vlseg.events import Notice, run
+from napari_vlseg.metrics import iou
+from napari_vlseg.models.adapters import Adapter
+from napari_vlseg.models.clipseg import ClipSegSegmenter
+from napari_vlseg.models.registry import load
+from napari_vlseg.training.evaluate_nuclei import as_plane
+from napari_vlseg.training.finetune.replay import ReplayBank, replay_bank
+from napari_vlseg.training.finetune.settings import FinetuneSettings
+from napari_vlseg.training.finetune.training import Epoch, finetune
+from napari_vlseg.training.finetune.tuner import Tuner
+from napari_vlseg.workflow.cache import EmbeddingCache
+
+from .helpers import TABLE, WORD, corrected, scene
+
+QUICK = FinetuneSettings(epochs=2, steps=4, batch=4)
+PLANES = [corrected(seed) for seed in (0, 2)]
+
+
+@pytest.fixture(scope="module")
+def model() -> ClipSegSegmenter:
+    return load("vlseg-mini", device="cpu", precision="float32")
+
+
+@pytest.fixture(scope="module")
+def bank(model: ClipSegSegmenter) -> ReplayBank:
+    return run(replay_bank(model, n_scenes=3))
+
+
+@pytest.fixture(scope="module")
+def cache() -> EmbeddingCache:
+    return EmbeddingCache()
+
+
+@pytest.fixture
+def learn(model: ClipSegSegmenter, bank: ReplayBank, cache: EmbeddingCache) -> Any:
+    def learn(settings: FinetuneSettings = QUICK, **options: Any) -> tuple[Adapter, list[Any]]:
+        events: list[Any] = []
+        planes = options.pop("planes", PLANES)
+        work = finetune(model, TABLE, planes, settings, cache=cache, bank=bank, **options)
+        return run(work, events.append), events
+
+    return learn
+
+
+@pytest.mark.parametrize("method", ["decoder", "film"])
+def test_a_new_word_is_learned_from_a_few_objects(
+    model: ClipSegSegmenter, learn: Any, method: Any
+) -> None:
+    settings = FinetuneSettings(method=method, epochs=3, steps=8)
+    adapter, events = learn(settings)
+    found = model.with_adapter(adapter)
+    painted, own = scene(7)
+    embedding = model.encode(as_plane(painted.image))
+    truth = np.isin(painted.labels, own)
+    (before,) = model.predict(embedding, [model.condition(TABLE.rows[0])[0]])
+    (after,) = found.predict(embedding, [found.condition(TABLE.rows[0])[0]])
+    assert iou(before > 0.45, truth) < 0.1
+    assert iou(after > 0.45, truth) > 0.5
+    epochs = [event for event in events if isinstance(event, Epoch)]
+    assert [event.done for event in epochs] == list(range(1, len(epochs) + 1))
+    assert epochs[-1].loss < epochs[0].loss
+    changed = {name.split(".")[0] for name in adapter.decoder}
+    assert changed >= {"film_mul", "film_add"}
+    assert (changed == {"film_mul", "film_add"}) == (method == "film")
+
+
+def test_the_card_tells_how_it_was_made(learn: Any) -> None:
+    adapter, _ = learn()
+    card = adapter.card
+    assert card["settings"]["epochs"] == 2
+    n_objects = sum(len(plane.objects) for plane in PLANES)
+    sides = card["corrections"]
+    assert sides["trained_on"][WORD] + sides["held_out"][WORD] == n_objects
+    assert card["before"]["dice"][WORD] < card["after"]["dice"][WORD]
+    assert len(card["epochs"]) == 2
+    assert adapter.thresholds.keys() == {WORD}
+
+
+def test_equal_seeds_give_equal_adapters(learn: Any) -> None:
+    first, second = learn()[0], learn()[0]
+    assert all(torch.equal(first.decoder[n], second.decoder[n]) for n in first.decoder)
+    np.testing.assert_array_equal(first.phrases[WORD], second.phrases[WORD])
+
+
+def test_an_interrupted_training_goes_on_after_its_last_epoch(
+    learn: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, _ = learn()
+    step, steps_taken = Tuner.step, []
+
+    def killed(tuner: Tuner, number: int) -> float:
+        if number == 5:
+            raise KeyboardInterrupt
+        return step(tuner, number)
+
+    monkeypatch.setattr(Tuner, "step", killed)
+    with pytest.raises(KeyboardInterrupt):
+        learn(folder=tmp_path)
+
+    def counted(tuner: Tuner, number: int) -> float:
+        steps_taken.append(number)
+        return step(tuner, number)
+
+    monkeypatch.setattr(Tuner, "step", counted)
+    resumed, _ = learn(folder=tmp_path)
+    assert steps_taken == [4, 5, 6, 7]
+    assert all(torch.equal(resumed.decoder[n], whole.decoder[n]) for n in whole.decoder)
+    assert resumed.card["epochs"] == whole.card["epochs"]
+
+
+def test_other_settings_begin_anew_and_damage_is_told(learn: Any, tmp_path: Path) -> None:
+    learn(folder=tmp_path)
+    _, events = learn(FinetuneSettings(epochs=1, steps=2, batch=4), folder=tmp_path)
+    assert sum(isinstance(event, Epoch) for event in events) == 1
+    (tmp_path / "training.pt").write_bytes(b"no")
+    with pytest.raises(ModelError, match="damaged"):
+        learn(folder=tmp_path)
+
+
+def test_a_loss_that_is_no_number_stops_and_keeps_the_best(
+    learn: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    step = Tuner.step
+    monkeypatch.setattr(Tuner, "step", lambda tuner, n: step(tuner, n) if n < 4 else math.nan)
+    adapter, events = learn()
+    assert any("no longer a number" in e.message for e in events if isinstance(e, Notice))
+    assert adapter.card["best_epoch"] == 1
+    monkeypatch.setattr(Tuner, "step", lambda tuner, n: math.nan)
+    with pytest.raises(ModelError, match="lower learning rate"):
+        learn()
+
+
+def test_too_little_memory_makes_smaller_steps(learn: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    step, failures = Tuner.step, iter(range(2))
+
+    def short(tuner: Tuner, number: int) -> float:
+        if next(failures, None) is not None:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return step(tuner, number)
+
+    monkeypatch.setattr(Tuner, "step", short)
+    _, events = learn()
+    told = [event.message for event in events if isinstance(event, Notice)]
+    assert [text for text in told if "2 tiles at a time" in text]
+    assert [text for text in told if "1 tile at a time" in text]
+
+
+def test_nothing_to_learn_from_is_said(learn: Any) -> None:
+    nobody = corrected(0)
+    with pytest.raises(PromptError, match="accept, correct or draw"):
+        learn(planes=[type(nobody)(nobody.plane, nobody.labels, {}, nobody.reviewed)])
