@@ -65,7 +65,7 @@ KEYS = (
 )
 
 CLICK_KEYS = (
-    ("click_commit", "C", "Commit: a new object, or in place of the one taken up"),
+    ("click_commit", "C", "Commit: new, or in place of the one taken up"),
     ("click_new", "N", "Commit as a new object"),
     ("click_add", "A", "Add to the object below"),
     ("click_subtract", "S", "Take away from the object below"),
@@ -92,11 +92,11 @@ REVIEW_KEYS = (
     ("review_previous", "Up", "Object before"),
     ("review_accept", "A", "Accept, and go on"),
     ("review_reject", "R", "Reject, and go on"),
-    ("review_flag", "Q", "Flag to come back to it, and go on"),
-    ("review_fly", "H", "Show the object in the middle of the canvas"),
+    ("review_flag", "Q", "Flag for later, and go on"),
+    ("review_fly", "H", "Show it in the middle"),
     ("review_clicks", "O", "Correct its outline by clicks"),
     ("review_brush", "D", "Draw: correct it with the brush"),
-    ("review_merge", "U", "Unite the selected rows to one object"),
+    ("review_merge", "U", "Unite the selected rows"),
     ("review_split", "S", "Split it"),
     ("review_delete", "Del", "Delete it for good"),
     ("review_restore", "W", "Bring a rejected object back"),
@@ -211,7 +211,7 @@ def key_texts() -> list[tuple[str, list[tuple[str, str]]]]:
     return [
         ("Everywhere", everywhere),
         ("On the canvas, with a click tool", [*CLICK_GESTURES, *clicks]),
-        ("In review, in the list and on the canvas", [(key, text) for _, key, text in REVIEW_KEYS]),
+        ("In review: list and canvas", [(key, text) for _, key, text in REVIEW_KEYS]),
     ]
 
 

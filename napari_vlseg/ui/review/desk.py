@@ -90,11 +90,17 @@ class ReviewDesk:
         self._is_open = False
         self.tour.outline.remove()
 
-    def refresh(self) -> None:
-        """Take over what was edited."""
+    def refresh(self) -> frozenset[str]:
+        """Take over what was edited.
+
+        Returns
+        -------
+        frozenset of str
+            Objects that it was about.
+        """
         if self._follow() or self.listing is None or not self._pending:
-            return
-        uids, self._pending = self._pending, set()
+            return frozenset()
+        uids, self._pending = frozenset(self._pending), set()
         self.gallery.outdate(uids)
         change = self.listing.update(uids)
         if change.reset:
@@ -102,6 +108,7 @@ class ReviewDesk:
         else:
             self.cells_changed.emit(change.positions)
         self.tour.look_again(uids)
+        return uids
 
     def ask(self, **parts: Any) -> None:
         """Filter or sort in another way, see `Query`."""

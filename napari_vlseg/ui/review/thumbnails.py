@@ -79,7 +79,9 @@ def draw(shot: Shot, side: int = SIDE) -> np.ndarray:
     grey = Picture.fromarray(shot.mask.astype(np.uint8) * 255)
     mask = np.asarray(grey.resize(size, Picture.Resampling.BILINEAR)) > 127
     inside = ndi.binary_erosion(np.pad(mask, 1), iterations=_RIM)[1:-1, 1:-1]
-    shown[mask & ~inside] = np.round(np.array(shot.color) * 255).astype(np.uint8)
+    color = np.array(shot.color)
+    bright = color / max(float(color.max()), 1 / 255)  # a dark line is lost on a dark image
+    shown[mask & ~inside] = np.round(bright * 255).astype(np.uint8)
     framed = np.full((side, side, 3), _GROUND, np.uint8)
     top, left = (side - size[1]) // 2, (side - size[0]) // 2
     framed[top : top + size[1], left : left + size[0]] = shown

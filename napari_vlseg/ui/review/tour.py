@@ -144,12 +144,12 @@ class Tour:
     def undo(self) -> None:
         """Take the last edit back, and look at what it was about."""
         self._controller.editing.undo()
-        self._desk.refresh()
+        self._look_at(self._desk.refresh())
 
     def redo(self) -> None:
         """Do again what was taken back."""
         self._controller.editing.redo()
-        self._desk.refresh()
+        self._look_at(self._desk.refresh())
 
     def to_clicks(self) -> None:
         """Correct the object in review by clicks."""
@@ -173,6 +173,14 @@ class Tour:
 
     # ---- inside
 
+    def _look_at(self, uids: Iterable[str]) -> None:
+        """Visit the first of some objects, where the list has one."""
+        listing = self._desk.listing
+        places = [] if listing is None else [listing.position(uid) for uid in uids]
+        listed = [place for place in places if place >= 0]
+        if listing is not None and listed:
+            self.visit(listing.uid(min(listed)))
+
     def _there(self) -> Sight:
         """What is to be seen of the object in review.
 
@@ -189,7 +197,7 @@ class Tour:
         return sight
 
     def _decide(self, action: Callable[[Sequence[str]], object]) -> None:
-        """Decide about what is chosen and go to the next object: a waiting one after a waiting one."""
+        """Decide about what is chosen and go on: after a proposal to the next proposal."""
         listing, table = self._desk.listing, self._desk.table
         was_waiting = (
             table is not None

@@ -45,12 +45,8 @@ def line(row: Mapping[str, Any], area: str, reason: str = "") -> str:
     reason : str
         Why somebody gave it.
     """
-    parts = [f"#{row['label']}", str(row["class"]), str(row["status"]), reason]
-    if not math.isnan(row["score"]):
-        parts.append(f"score {row['score']:.2f}")
-    if not math.isnan(row["uncertainty"]):
-        parts.append(f"uncertainty {row['uncertainty']:.2f}")
-    parts.append(area or f"{row['area']} px")
+    name = f"#{row['label']} {row['class']}".rstrip()
+    parts = [reason, name, row["status"], row["source"], area or f"{row['area']} px"]
     return " · ".join(part for part in parts if part)
 
 
@@ -59,8 +55,9 @@ def story(row: Mapping[str, Any], area: str, reason: str = "") -> str:
     said = {
         "": line(row, "", reason),
         "area": area,
+        "score": "" if math.isnan(row["score"]) else f"{row['score']:.3f}",
+        "uncertainty": "" if math.isnan(row["uncertainty"]) else f"{row['uncertainty']:.3f}",
         "comment": row["comment"],
-        "source": row["source"],
         "prompt": row["prompt"],
         "model": row["model"],
         "created": row["created_at"],

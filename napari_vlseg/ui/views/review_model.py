@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from qtpy.QtCore import QAbstractTableModel, QModelIndex, Qt
+from qtpy.QtGui import QFont
 
 from napari_vlseg.ui.review.columns import Table
 from napari_vlseg.ui.review.listing import Listing
@@ -48,7 +49,7 @@ class ReviewModel(QAbstractTableModel):
         self._tip = tip
         self._listing: Listing | None = None
         self._table: Table | None = None
-        self._descending: dict[str, bool] = {}
+        self._sorted_by = ""
 
     @property
     def listing(self) -> Listing | None:
@@ -67,6 +68,12 @@ class ReviewModel(QAbstractTableModel):
             return
         first, last = min(positions), max(positions)
         self.dataChanged.emit(self.index(first, 0), self.index(last, len(_HEADS) - 1))
+
+    def set_sorted_by(self, column: str) -> None:
+        """Print the head of a column in bold."""
+        if column != self._sorted_by:
+            self._sorted_by = column
+            self.headerDataChanged.emit(Qt.Orientation.Horizontal, 0, len(_HEADS) - 1)
 
     def uid(self, position: int) -> str:
         """The object of a row."""
@@ -89,6 +96,10 @@ class ReviewModel(QAbstractTableModel):
             return None
         if role == Qt.ItemDataRole.DisplayRole:
             return _HEADS[section]
+        if role == Qt.ItemDataRole.FontRole and SORTED_BY.get(section) == self._sorted_by:
+            font = QFont()
+            font.setBold(True)
+            return font
         return _TIPS[section] if role == Qt.ItemDataRole.ToolTipRole else None
 
     def data(self, index: QModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:

@@ -44,10 +44,10 @@ def _trash(painter: QPainter) -> None:
     )
 
 
-def _target(painter: QPainter) -> None:
-    painter.drawEllipse(QPointF(32, 32), 8, 8)
-    for dx, dy in ((0, -1), (0, 1), (-1, 0), (1, 0)):
-        painter.drawLine(QPointF(32 + 16 * dx, 32 + 16 * dy), QPointF(32 + 28 * dx, 32 + 28 * dy))
+def _restore(painter: QPainter) -> None:
+    painter.drawPolyline([QPointF(8, 40), QPointF(8, 56), QPointF(56, 56), QPointF(56, 40)])
+    painter.drawLine(QPointF(32, 44), QPointF(32, 8))
+    painter.drawPolyline([QPointF(18, 22), QPointF(32, 8), QPointF(46, 22)])
 
 
 def _back(painter: QPainter) -> None:
@@ -63,6 +63,6 @@ REVIEW_SIGNS = {
     "merge": _merge,
     "split": _split,
     "trash": _trash,
-    "target": _target,
+    "restore": _restore,
     "back": _back,
 }
