@@ -1,11 +1,13 @@
 """How far a model is from sure of each object, from the probabilities that were kept.
 
 The entropy of a pixel is that of a coin whose odds are those of the pixel relative to the
-threshold: 1 bit where the probability is the threshold, 0 where it is 0 or 1. An object is as
-uncertain as its pixels and those around it are in the mean. Where two objects meet the map is
-sure of both and says nothing of where one ends: such pixels count 1 bit.
+threshold: 1 bit where the probability is the threshold, 0 where it is 0 or 1. Whether there is
+an object is told by its own pixels, whether it ends where its outline says by those around it:
+both count alike, however small the object. Where two objects meet the map is sure of both and
+says nothing of where one ends: such pixels count 1 bit.
 
-Sizes were chosen on training images of nuclei; docs/history.md has the figures.
+The rule and its sizes were chosen on training images of nuclei; docs/history.md has the figures
+on others.
 """
 
 from __future__ import annotations
@@ -36,9 +38,9 @@ def object_uncertainty(
 ) -> npt.NDArray[np.float64]:
     """Uncertainty of each object, in [0, 1].
 
-    It is ``1 − (1 − H)(1 − D)``: H is the mean entropy in bits of the object and its rim, D the
-    mean difference there between what text and what references say; D is 0 where a class has
-    only one of them. Each alone can make an object uncertain.
+    It is ``1 − (1 − H)(1 − D)``: H is the entropy in bits, half of it the mean of the object and
+    half that of its rim; D is the difference between what text and what references say, in the
+    same mean, and 0 where a class has only one of them. Each alone can make an object uncertain.
 
     Parameters
     ----------
@@ -71,11 +73,22 @@ def object_uncertainty(
         if disagreement is not None:
             differs[here] = disagreement[index].ravel()[mine]
     entropy[seam.ravel()[pixels]] = 1
-    counts = np.maximum(np.bincount(owner), 1)
-    mean_entropy = np.bincount(owner, entropy) / counts
-    mean_difference = np.bincount(owner, differs) / counts
-    uncertain = 1 - (1 - mean_entropy) * (1 - mean_difference)
+    # An even number for the rim of an object, the odd one after it for the object itself.
+    parts = 2 * owner.astype(np.int64) + (labels.ravel()[pixels] > 0)
+    counts = np.bincount(parts, minlength=2 * len(class_of)).reshape(-1, 2)
+    bits = _mean_of_parts(entropy, parts, counts)
+    difference = 0 if disagreement is None else _mean_of_parts(differs, parts, counts)
+    uncertain = 1 - (1 - bits) * (1 - difference)
     return np.clip(uncertain[[one.label for one in objects]], 0, 1)
+
+
+def _mean_of_parts(
+    values: npt.NDArray[np.float32], parts: npt.NDArray[np.int64], counts: npt.NDArray[np.int64]
+) -> npt.NDArray[np.float64]:
+    """Mean of the mean on the rim and the mean inside, by label."""
+    totals = np.bincount(parts, values, counts.size).reshape(-1, 2)
+    rim, inside = (totals / np.maximum(counts, 1)).T
+    return (np.where(counts[:, 0] > 0, rim, inside) + inside) / 2
 
 
 def boundary_entropy(

@@ -46,13 +46,15 @@ def test_a_probability_at_the_threshold_is_full_doubt(threshold: float) -> None:
     assert boundary_entropy(np.array([threshold], np.float32), threshold) == pytest.approx(1)
 
 
-def test_what_counts_is_the_object_and_its_rim() -> None:
-    labels = _square(20, 1)
+@pytest.mark.parametrize("side", [3, 20])
+def test_the_object_and_its_rim_count_alike_whatever_its_size(side: int) -> None:
+    labels = _square(20, 1, side)
     reached = ndi.binary_dilation(labels > 0, iterations=RIM)
     probability = np.where(reached, 0.3, 0.5)
+    probability[labels > 0] = 1
     q = 0.3 * 0.6 / (0.3 * 0.6 + 0.7 * 0.4)
     bits = -q * np.log2(q) - (1 - q) * np.log2(1 - q)
-    assert _of(labels, probability, 0.4) == pytest.approx([bits], rel=1e-5)
+    assert _of(labels, probability, 0.4) == pytest.approx([bits / 2], rel=1e-5)
 
 
 def test_every_object_has_its_own_mean() -> None:
@@ -61,9 +63,16 @@ def test_every_object_has_its_own_mean() -> None:
     probability = rng.random(labels.shape).astype(np.float32)
     grown, seam = with_rim(labels)
     bits = np.where(seam, 1, boundary_entropy(probability, 0.45))
-    expected = [bits[grown == one.label].mean() for one in _stats(labels)]
+    expected = [
+        (bits[labels == one.label].mean() + bits[(grown == one.label) & (labels == 0)].mean()) / 2
+        for one in _stats(labels)
+    ]
     assert len(expected) > 5
     np.testing.assert_allclose(_of(labels, probability, 0.45), expected, rtol=1e-5)
+
+
+def test_an_object_without_a_rim_is_judged_by_its_pixels() -> None:
+    assert _of(np.ones((6, 6), np.int32), np.ones((6, 6))) == pytest.approx([0], abs=1e-6)
 
 
 def test_objects_that_touch_are_less_sure_than_objects_apart() -> None:
