@@ -254,7 +254,9 @@ class ObjectTable:
             self._forget(before, change.uid)
             return
         for name, value in change.new.items():
-            cells = self._columns.setdefault(name, [None] * len(self._places))
+            cells = self._columns.get(name)
+            if cells is None:
+                cells = self._columns[name] = [None] * len(self._places)
             cells[place] = value
         after = self._columns["label"][place]
         if after != before:

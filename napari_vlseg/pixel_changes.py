@@ -67,10 +67,11 @@ class PixelChange:
         offset = 0
         for position, side in zip(index, whole, strict=False):
             offset = offset * side + position
-        flat = np.flatnonzero(np.ravel(before) != np.ravel(after))
+        old, new = np.ravel(before), np.ravel(after)
+        flat = np.flatnonzero(old != new)
         if not flat.size:
             return None
-        return _runs(flat + offset * before.size, before.flat[flat], after.flat[flat])
+        return _runs(flat + offset * before.size, old[flat], new[flat])
 
     @classmethod
     def at(cls, flat: np.ndarray, old: np.ndarray, new: np.ndarray | int) -> PixelChange | None:

@@ -21,6 +21,7 @@ from napari_vlseg.corrections.segments import (
     closed_path,
 )
 from napari_vlseg.corrections.syncing import Syncer
+from napari_vlseg.corrections.undoing import UndoStack
 from napari_vlseg.errors import LedgerError, ProjectError
 from napari_vlseg.files import atomic_write_bytes, reading, writing
 from napari_vlseg.line_files import keep_torn
@@ -51,7 +52,7 @@ class EditFile:
     def __init__(self, folder: Path, active: Segment, on_trouble: Callable[[str], None]) -> None:
         self.folder = folder
         self.trouble = ""
-        self._on_trouble = on_trouble
+        self.on_trouble = on_trouble
         self._lock = threading.RLock()
         self._syncer = Syncer(self._sync)
         self._closed = ClosedSegments(folder)
@@ -141,23 +142,22 @@ class EditFile:
         for number in range(after + 1, last + 1):
             yield self.line(number)
 
-    def rotate(self, header: Header) -> bool:
+    def rotate(self, stack: UndoStack) -> bool:
         """Close the file that grows and begin another; False if that can't be done now.
 
         Parameters
         ----------
-        header : Header
-            Of the new file; it follows on the old one.
+        stack : UndoStack
+            What can be taken back and done again at this point.
         """
-        self.flush()
         with self._lock:
-            self._sync()
-            if self._waiting or self.trouble:
+            self.flush()
+            if self._waiting or self.trouble or self.last == self.header.after:
                 return False
             self._release()  # some systems don't rename open files
             try:
                 with writing(self._path):
-                    self._exchange(header)
+                    self._exchange(self.header.following(self.last, stack))
             except ProjectError:
                 return False  # appending opens the file again, and tells what is wrong
         return True
@@ -309,4 +309,4 @@ class EditFile:
 
     def _tell(self, change: bool) -> None:
         if change:
-            self._on_trouble(self.trouble)
+            self.on_trouble(self.trouble)

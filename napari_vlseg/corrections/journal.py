@@ -10,13 +10,21 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from napari_vlseg.corrections.documents import damage_told, now
+from napari_vlseg.corrections.documents import (
+    VERSION,
+    damage_told,
+    read_document,
+    write_document,
+)
+from napari_vlseg.corrections.people import clock
 from napari_vlseg.errors import ProjectError
 from napari_vlseg.files import file_sha256, remove_unfinished, writing
 from napari_vlseg.line_files import append_line, read_lines
 
 EVENTS_NAME = "events.jsonl"
 LOCK_NAME = ".lock"
+PROJECT_KIND = "project"
+PROJECT_NAME = "project.json"
 
 _PATIENCE_S = 10.0
 
@@ -35,6 +43,8 @@ class Journal:
     def __init__(self, root: Path, annotator: str = "") -> None:
         self.root = root
         self.annotator = annotator
+        self._clock = clock()
+        self._is_current = False
 
     @contextmanager
     def locked(self, folder: Path) -> Iterator[None]:
@@ -48,10 +58,7 @@ class Journal:
         ProjectError
             If the folder is gone or can't be written, or another program keeps it for long.
         """
-        if not self.root.is_dir():  # or locking would make it anew, empty
-            raise ProjectError(
-                f"The project folder “{self.root}” is gone: reconnect its drive or put it back."
-            )
+        self.require_folder()
         lock = FileLock(self.root / LOCK_NAME)
         with writing(self.root):
             try:
@@ -63,9 +70,33 @@ class Journal:
                 ) from failure
         try:
             remove_unfinished(folder)
+            self._bring_up_to_date()
             yield
         finally:
             lock.release()
+
+    def require_folder(self, folder: Path | None = None) -> None:
+        """Refuse to go on without a folder: locking would make it anew, empty.
+
+        Parameters
+        ----------
+        folder : Path, optional
+            In the project; that of the project itself if not given.
+
+        Raises
+        ------
+        ProjectError
+            If it is gone.
+        """
+        if not self.root.is_dir():
+            raise ProjectError(
+                f"The project folder “{self.root}” is gone: reconnect its drive or put it back."
+            )
+        if folder is not None and not folder.is_dir():
+            raise ProjectError(
+                f"“{folder}” can't be written because its folder is gone: reconnect the drive "
+                "or put it back."
+            )
 
     def record(self, what: str, path: Path, sha256: str | None = None, **details: Any) -> None:
         """Note that a file was written.
@@ -82,7 +113,7 @@ class Journal:
             Further JSON values, such as the image.
         """
         event = {
-            "time": now(),
+            "time": self._clock(),
             "annotator": self.annotator,
             "what": what,
             "file": path.relative_to(self.root).as_posix(),
@@ -90,6 +121,21 @@ class Journal:
             **details,
         }
         append_line(self.root / EVENTS_NAME, json.dumps(event, ensure_ascii=False))
+
+    def _bring_up_to_date(self) -> None:
+        """Before the first write, have older programs refuse the project.
+
+        Documents of earlier versions stay as they are; only ``project.json`` is written anew.
+        """
+        path = self.root / PROJECT_NAME
+        if self._is_current or not path.exists():
+            return
+        data = read_document(path, PROJECT_KIND)
+        if data["version"] < VERSION:
+            body = {name: data[name] for name in data if name not in ("format", "version")}
+            write_document(path, PROJECT_KIND, body)
+            self.record("upgrade_project", path)
+        self._is_current = True
 
     def events(self) -> tuple[dict[str, Any], ...]:
         """All writes, oldest first; a torn last line is left out.

@@ -1,8 +1,8 @@
-"""The corrected labels of one image and the table of their objects: two files, one state.
+"""The saved labels of one image and the table of their objects: two files, one state.
 
-``objects.json`` names the hash of the ``labels.tif`` it belongs to and is written first;
-the former table waits in ``objects.previous.json``. Whichever instant a crash picks, one of
-the two tables belongs to the labels on the disk.
+``objects.json`` names the hash of the ``labels.tif`` it belongs to, and the last edit they hold,
+and is written first; the former table waits in ``objects.previous.json``. Whichever instant a
+crash picks, one of the two tables belongs to the labels on the disk.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ import tifffile
 from napari_vlseg.corrections.documents import damage_told, read_document, write_document
 from napari_vlseg.corrections.journal import Journal
 from napari_vlseg.corrections.records import ImageRecord
+from napari_vlseg.corrections.states import State
 from napari_vlseg.corrections.tables import decode_table, encode_table
-from napari_vlseg.errors import ConflictError, ProjectError
+from napari_vlseg.errors import ProjectError
 from napari_vlseg.files import atomic_path, file_sha256, writing
 from napari_vlseg.ome import write_labels
 
@@ -28,9 +29,14 @@ LABELS_NAME = "labels.tif"
 OBJECTS_NAME = "objects.json"
 PREVIOUS_NAME = "objects.previous.json"
 
+FROM_JOURNAL = (
+    "The labels shown are those of the journal of edits; a changed file is kept as "
+    "labels.<n>.bak.tif at the next save."
+)
+
 
 class LabelsFile:
-    """Corrected labels of one image; knows which version it last read or wrote.
+    """Labels of one image as they were saved last.
 
     Parameters
     ----------
@@ -44,23 +50,35 @@ class LabelsFile:
         self._objects = folder / OBJECTS_NAME
         self._previous = folder / PREVIOUS_NAME
         self._journal = journal
-        self._known: str | None = None
 
     @property
     def exists(self) -> bool:
-        """Whether corrected labels were saved."""
+        """Whether labels were saved."""
         return self._path.exists()
 
-    def save(
-        self, record: ImageRecord, labels: np.ndarray, objects: pd.DataFrame, force: bool
+    def write(
+        self, record: ImageRecord, labels: np.ndarray, objects: pd.DataFrame, number: int
     ) -> None:
-        """Write labels and table; see `ImageEntry.save_labels`."""
-        _check(record, labels)
+        """Write labels and table, both or neither.
+
+        Labels that were put there from outside are kept as ``labels.<n>.bak.tif``.
+
+        Parameters
+        ----------
+        record : ImageRecord
+        labels : numpy.ndarray, integer or bool
+        objects : pandas.DataFrame
+        number : int
+            Of the last edit that is in them.
+
+        Raises
+        ------
+        ProjectError
+            If the labels don't fit the image, or the project can't be written.
+        """
+        check_labels(record, labels)
         table = encode_table(objects)
         with self._journal.locked(self._path.parent):
-            current = file_sha256(self._path) if self.exists else None
-            if current != self._known:
-                self._refuse_or_keep(record, current, force)
             with atomic_path(self._path) as temporary:
                 write_labels(
                     temporary,
@@ -70,28 +88,45 @@ class LabelsFile:
                     unit=record.unit,
                 )
                 written = file_sha256(temporary)
-                self._keep_table_of(current)
+                self._keep_former(record)
                 pixels = {
                     "file": LABELS_NAME,
                     "sha256": written,
                     "shape": list(labels.shape),
                     "dtype": labels.dtype.name,
                 }
-                write_document(self._objects, KIND, {"labels": pixels, **table})
-            self._known = written
+                body = {"labels": pixels, "edits": number, **table}
+                write_document(self._objects, KIND, body)
             self._journal.record("save_objects", self._objects, image=record.id)
             self._journal.record("save_labels", self._path, written, image=record.id)
 
-    def load(self) -> tuple[np.ndarray, pd.DataFrame]:
-        """Read labels and table; see `ImageEntry.load_labels`."""
-        current = file_sha256(self._path)
-        document, path = self._table_of(current)
+    def read(self) -> State | None:
+        """What was saved last; None if nothing was. A table of version 1 has the number −1.
+
+        Raises
+        ------
+        ProjectError
+            If a file is missing or damaged, or was changed from outside.
+        """
+        if not self.exists:
+            return None
+        document, path = self._table_of(file_sha256(self._path))
         with damage_told(path):
             objects = decode_table(document)
             shape, dtype = document["labels"]["shape"], np.dtype(document["labels"]["dtype"])
             labels = tifffile.imread(self._path).reshape(shape).astype(dtype)
-        self._known = current
-        return labels, objects
+            return State(labels, objects, int(document.get("edits", -1)))
+
+    def number(self) -> tuple[int, tuple[str, ...]]:
+        """Number of the last edit in what was saved, 0 if nothing was, and what is wrong."""
+        if not self.exists:
+            return 0, ()
+        try:
+            document, path = self._table_of(file_sha256(self._path))
+            with damage_told(path):
+                return int(document.get("edits", 0)), ()
+        except ProjectError as failure:
+            return 0, (f"{failure} {FROM_JOURNAL}",)
 
     def _table_of(self, current: str) -> tuple[dict[str, Any], Path]:
         for path in (self._objects, self._previous):
@@ -107,33 +142,27 @@ class LabelsFile:
             "it as a labels layer and save it to the project again."
         )
 
-    def _keep_table_of(self, current: str | None) -> None:
-        """Before a new table is written, keep the one of the labels on the disk."""
-        if current is None or not self._objects.exists():
+    def _keep_former(self, record: ImageRecord) -> None:
+        """Before new files are written, keep the table of the labels, and what is not ours."""
+        if not self.exists:
             return
-        try:
-            belongs = read_document(self._objects, KIND)["labels"]["sha256"] == current
-        except (ProjectError, KeyError, TypeError):
-            keep_copy(self._objects)
-            return
-        if belongs:
+        current = file_sha256(self._path)
+        owner = next((p for p in (self._objects, self._previous) if _is_of(p, current)), None)
+        if owner is None:
+            copies = [self._path, *(p for p in (self._objects, self._previous) if p.exists())]
+            for path in copies:
+                self._journal.record("keep_backup", keep_copy(path), image=record.id)
+        elif owner == self._objects:
             with writing(self._previous):
                 self._objects.replace(self._previous)
 
-    def _refuse_or_keep(self, record: ImageRecord, current: str | None, force: bool) -> None:
-        if current is None:
-            return  # The file was deleted: writing it again loses nothing.
-        if not force:
-            past = "changed" if self._known else "saved"
-            raise ConflictError(
-                f"The labels of “{record.name}” were {past} by another program or window: open "
-                "them again, or save by force, which keeps the other version as a backup."
-            )
-        for path in (keep_copy(self._path), *self._keep_tables()):
-            self._journal.record("keep_backup", path, image=record.id)
 
-    def _keep_tables(self) -> list[Path]:
-        return [keep_copy(path) for path in (self._objects, self._previous) if path.exists()]
+def _is_of(table: Path, sha256: str) -> bool:
+    """Whether a table belongs to the labels of a hash."""
+    try:
+        return bool(read_document(table, KIND)["labels"]["sha256"] == sha256)
+    except (ProjectError, KeyError, TypeError):
+        return False
 
 
 def keep_copy(path: Path) -> Path:
@@ -146,7 +175,14 @@ def keep_copy(path: Path) -> Path:
     return copy
 
 
-def _check(record: ImageRecord, labels: np.ndarray) -> None:
+def check_labels(record: ImageRecord, labels: np.ndarray) -> None:
+    """Refuse labels that an image can't have.
+
+    Raises
+    ------
+    ProjectError
+        If shape, type or values are none of labels of this image.
+    """
     if labels.ndim < 2 or labels.size == 0 or labels.dtype.kind not in "iub":
         raise ProjectError(
             f"An array of shape {labels.shape} and type {labels.dtype} can't be saved as labels: "

@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -21,58 +21,11 @@ from napari_vlseg.corrections.edits import (
     sealed,
     unsealed,
 )
+from napari_vlseg.corrections.lines import Lines, MemoryLines
 from napari_vlseg.corrections.people import clock
 from napari_vlseg.corrections.replay import resolved
-from napari_vlseg.corrections.undoing import Span, UndoStack
+from napari_vlseg.corrections.undoing import UndoStack
 from napari_vlseg.errors import ProjectError
-
-
-class Lines(Protocol):
-    """Where the lines of a journal are kept."""
-
-    trouble: str
-
-    def append(self, line: bytes) -> None:
-        """Append a line."""
-
-    def line(self, number: int) -> bytes:
-        """The line of an edit."""
-
-    def lines(self, after: int = 0) -> Iterator[bytes]:
-        """Lines of all edits after a number."""
-
-    def flush(self) -> None:
-        """Wait until all are on the disk."""
-
-    def close(self) -> None:
-        """Flush and let go of the files."""
-
-
-class MemoryLines:
-    """Lines of a journal that no project holds yet."""
-
-    trouble = ""
-
-    def __init__(self) -> None:
-        self._lines: list[bytes] = []
-
-    def append(self, line: bytes) -> None:
-        """Append a line."""
-        self._lines.append(line)
-
-    def line(self, number: int) -> bytes:
-        """The line of an edit."""
-        return self._lines[number - 1]
-
-    def lines(self, after: int = 0) -> Iterator[bytes]:
-        """Lines of all edits after a number."""
-        return iter(self._lines[after:])
-
-    def flush(self) -> None:
-        """Nothing to wait for."""
-
-    def close(self) -> None:
-        """Nothing to let go of."""
 
 
 class Ledger:
@@ -122,6 +75,11 @@ class Ledger:
     def trouble(self) -> str:
         """Why edits wait in memory, "" if all are written."""
         return self._lines.trouble
+
+    @property
+    def size(self) -> int:
+        """Bytes in the file that grows, 0 in memory."""
+        return self._lines.size
 
     @property
     def can_undo(self) -> bool:
@@ -266,10 +224,21 @@ class Ledger:
             after += 1
         return after
 
-    def spans(self) -> tuple[tuple[Span, ...], tuple[Span, ...]]:
-        """Numbers of the edits that can be taken back and done again."""
-        done, undone = self._stack.spans()
-        return tuple(done), tuple(undone)
+    def hand_over(self, ledger: Ledger) -> tuple[Lines, Callable[[], None]]:
+        """Files and locks, for another ledger to go on with; this one is not to be used then."""
+        self._lines.on_trouble = ledger.told
+        return self._lines, self._on_close
+
+    def rotate(self) -> bool:
+        """Close the file that grows and begin another; False if that can't be done now."""
+        self.flush()  # not while others wait to append
+        with self._lock:
+            return self._lines.rotate(self._stack)
+
+    def told(self, trouble: str) -> None:
+        """Pass on what is wrong with writing."""
+        if self.on_trouble is not None:
+            self.on_trouble(trouble)
 
     def _step(self, op: str, stack: list[int]) -> Edit | None:
         with self._lock:
@@ -289,10 +258,6 @@ class Ledger:
             self._last += 1
             self._stack.note(read_head(line))
             return stamped
-
-    def _told(self, trouble: str) -> None:
-        if self.on_trouble is not None:
-            self.on_trouble(trouble)
 
 
 def renumbered(line: bytes, offset: int) -> bytes:

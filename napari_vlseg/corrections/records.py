@@ -57,6 +57,14 @@ class ImageRecord:
     is_embedded: bool
     added: str
 
+    @property
+    def labels_shape(self) -> tuple[int, ...]:
+        """Shape of the labels: the axes of the image without channels and RGB samples."""
+        if len(self.axes) != len(self.shape):
+            return self.shape
+        named = zip(self.shape, self.axes, strict=True)
+        return tuple(side for side, letter in named if letter not in "CS")
+
     def to_dict(self) -> dict[str, Any]:
         """JSON form, as documented in docs/on-disk-format.md."""
         return {

@@ -81,7 +81,8 @@ def replay_onto(
     table : ObjectTable
         Changed in place.
     edits : iterable of Edit
-        As they are journalled, “undo” and “redo” among them.
+        As they are journalled, “undo” and “redo” among them. An “import” whose cause has
+        ``restart`` begins anew from an image without labels.
     lookup : callable
         Gives the edit of a number, for “undo” and “redo”.
 
@@ -97,6 +98,9 @@ def replay_onto(
     """
     for record in edits:
         edit = resolved(record, lookup)
+        if "restart" in edit.cause:
+            labels[...] = 0
+            table.become(ObjectTable())
         dtype = edit.cause.get("dtype")
         if dtype is not None:
             labels = labels.astype(np.int64)

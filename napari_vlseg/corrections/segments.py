@@ -10,13 +10,13 @@ import gzip
 import re
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from napari_vlseg.corrections.documents import VERSION, check_version
 from napari_vlseg.corrections.edits import Head, read_head, sealed, unsealed
-from napari_vlseg.corrections.undoing import Span
+from napari_vlseg.corrections.undoing import Span, UndoStack
 from napari_vlseg.errors import LedgerError, ProjectError
 from napari_vlseg.files import reading
 
@@ -53,6 +53,21 @@ class Header:
     after: int = 0
     done: tuple[Span, ...] = ()
     undone: tuple[Span, ...] = ()
+
+    def following(self, last: int, stack: UndoStack) -> Header:
+        """Header of the next segment.
+
+        Parameters
+        ----------
+        last : int
+            Number of the last edit of this one.
+        stack : UndoStack
+            What can be taken back and done again after it.
+        """
+        done, undone = stack.spans()
+        return replace(
+            self, segment=self.segment + 1, after=last, done=tuple(done), undone=tuple(undone)
+        )
 
     def encode(self) -> bytes:
         """The header as a line, with its line end."""
@@ -210,24 +225,6 @@ def read_closed(folder: Path, number: int) -> Segment:
     if segment.rest:
         raise _damaged(path)
     return segment
-
-
-def read_active(folder: Path) -> Segment | None:
-    """Read the segment that grows; None if there is none.
-
-    Raises
-    ------
-    LedgerError
-        If its header is damaged.
-    ProjectError
-        If it can't be read.
-    """
-    path = folder / ACTIVE_NAME
-    if not path.exists():
-        return None
-    with reading(path):
-        data = path.read_bytes()
-    return parse_segment(data, path)
 
 
 class ClosedSegments:

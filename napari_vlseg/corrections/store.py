@@ -16,13 +16,13 @@ from napari_vlseg.corrections import records
 from napari_vlseg.corrections.documents import (
     damage_told,
     encode_document,
-    now,
     read_document,
     write_document,
 )
 from napari_vlseg.corrections.entry import ImageEntry
-from napari_vlseg.corrections.journal import LOCK_NAME, Journal
-from napari_vlseg.corrections.labels import LabelsFile
+from napari_vlseg.corrections.image_edits import ImageEdits
+from napari_vlseg.corrections.journal import LOCK_NAME, PROJECT_KIND, PROJECT_NAME, Journal
+from napari_vlseg.corrections.people import clock
 from napari_vlseg.corrections.pixels import write_pixels
 from napari_vlseg.corrections.prompts_file import PromptsFile
 from napari_vlseg.corrections.records import ImageRecord
@@ -35,7 +35,6 @@ from napari_vlseg.proposals import new_uid
 
 __all__ = ["ImageEntry", "Project"]
 
-PROJECT_NAME = "project.json"
 IMAGES_NAME = "images"
 
 _UNIMPORTANT = {".DS_Store", "Thumbs.db", "desktop.ini", LOCK_NAME}
@@ -84,11 +83,11 @@ class Project:
         body = {
             "program": f"napari-vlseg {__version__}",
             "project_uid": new_uid(),
-            "created": now(),
+            "created": clock()(),
             "annotator": annotator,
         }
         with project._journal.locked(folder):
-            write_document(folder / PROJECT_NAME, "project", body)
+            write_document(folder / PROJECT_NAME, PROJECT_KIND, body)
             project._journal.record("create_project", folder / PROJECT_NAME)
         return project
 
@@ -115,7 +114,7 @@ class Project:
                 f"“{folder}” is not a napari-vlseg project: choose a folder that holds "
                 f"{PROJECT_NAME}."
             )
-        data = read_document(folder / PROJECT_NAME, "project")
+        data = read_document(folder / PROJECT_NAME, PROJECT_KIND)
         with damage_told(folder / PROJECT_NAME):
             maker = str(data["annotator"])
         project = cls(folder, maker if annotator is None else annotator)
@@ -199,7 +198,7 @@ class Project:
                 relative_path=relative,
                 absolute_path=absolute,
                 is_embedded=embed is not None,
-                added=now(),
+                added=clock()(),
             )
             return self._write_record(record, embed)
 
@@ -270,7 +269,7 @@ class Project:
             folder=folder,
             _root=self.folder,
             _journal=self._journal,
-            _labels=LabelsFile(folder, self._journal),
+            _edits=ImageEdits(folder, self._journal),
         )
         self._entries[entry.id] = entry
         return entry

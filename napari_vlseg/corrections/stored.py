@@ -12,8 +12,9 @@ import numpy as np
 import pandas as pd
 import tifffile
 
-from napari_vlseg.corrections.documents import damage_told, now, read_document, write_document
+from napari_vlseg.corrections.documents import damage_told, read_document, write_document
 from napari_vlseg.corrections.journal import Journal
+from napari_vlseg.corrections.people import clock
 from napari_vlseg.corrections.records import ImageRecord
 from napari_vlseg.corrections.tables import decode_table, encode_table
 from napari_vlseg.errors import ProjectError, PromptError
@@ -202,7 +203,7 @@ def _to_dict(
     shape, dtype = list(proposals.labels.shape), proposals.labels.dtype.name
     return {
         "index": [int(position) for position in index],
-        "created": now(),
+        "created": clock()(),
         "labels": {**labels, "shape": shape, "dtype": dtype},
         "probabilities": probabilities,
         "classes": list(proposals.classes),

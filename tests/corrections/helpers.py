@@ -32,8 +32,8 @@ def add(project: Project, name: str, pixels: np.ndarray, axes: str = "") -> Imag
 def object_table(labels: np.ndarray) -> pd.DataFrame:
     """One row per label, with awkward values among them."""
     rows = [
-        (f"uid{label}", label, "nuclei, “large”", 0.1 * label, 10, "nuclei; not µ", "m@1", 0.5,
-         "proposed", "auto")
+        (f"uid{label}", label, "nuclei, “large”", 0.1 * label, int((labels == label).sum()),
+         "nuclei; not µ", "m@1", 0.5, "proposed", "auto")
         for label in np.unique(labels[labels > 0]).tolist()
     ]  # fmt: skip
     return completed(pd.DataFrame(rows, columns=list(OBJECT_COLUMNS[:10])))

@@ -29,7 +29,7 @@ def test_a_new_project_can_be_opened(tmp_path: Path) -> None:
     assert project.images == ()
     assert project.load_prompts() == PromptTable()
     document = json.loads((made.folder / "project.json").read_text("utf-8"))
-    assert (document["format"], document["version"]) == ("napari-vlseg-project", 1)
+    assert (document["format"], document["version"]) == ("napari-vlseg-project", 2)
 
 
 def test_a_folder_with_other_files_is_left_alone(tmp_path: Path) -> None:
@@ -90,7 +90,7 @@ def test_what_is_no_project_is_told(tmp_path: Path, place: str) -> None:
         (b'{"format": "napari-vlseg-project", "version": 0}', "damaged"),
         (b'{"format": "napari-vlseg-project", "version": "1"}', "damaged"),
         (b'{"format": "napari-vlseg-project", "version": 1}', "damaged"),
-        (b'{"format": "napari-vlseg-project", "version": 2}', "newer.*update napari-vlseg"),
+        (b'{"format": "napari-vlseg-project", "version": 3}', "newer.*update napari-vlseg"),
     ],
 )
 def test_a_bad_project_document_is_told(project: Project, content: bytes, words: str) -> None:
