@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from napari_vlseg.ui.geometry import pixel_size_of
 from napari_vlseg.ui.review.bulk import Choice, choose
 from napari_vlseg.ui.review.desk import ReviewDesk
@@ -164,25 +166,33 @@ def _wire_bulk(widget: VlsegWidget) -> None:
     controller, box = widget.controller, widget.review.bulk
     review = controller.review
 
-    def choice() -> Choice:
+    def choice() -> Choice | None:
         if review.listing is None:
-            return Choice()
+            return None
         name = box.column.currentText()
         return choose(review.listing, name, box.good.value(), box.poor.value())
 
     def show(*_: object) -> None:
-        if review.is_open:
-            box.show_choice(choice())
+        chosen = choice() if review.is_open else None
+        if chosen is not None:
+            box.show_choice(chosen)
+
+    def decide(decision: Callable[..., object], rows: np.ndarray, bound: float) -> None:
+        listing = review.listing
+        if listing is not None:
+            uids = [listing.columns.uids[row] for row in rows.tolist()]
+            decision(uids, cause={"column": box.column.currentText(), "bound": bound})
+            review.refresh()
 
     def accept() -> None:
-        bound = {"column": box.column.currentText(), "bound": box.good.value()}
-        controller.editing.accept(choice().good, cause=bound)
-        review.refresh()
+        chosen = choice()
+        if chosen is not None:
+            decide(controller.editing.accept, chosen.good, box.good.value())
 
     def reject() -> None:
-        bound = {"column": box.column.currentText(), "bound": box.poor.value()}
-        controller.editing.reject(choice().poor, cause=bound)
-        review.refresh()
+        chosen = choice()
+        if chosen is not None:
+            decide(controller.editing.reject, chosen.poor, box.poor.value())
 
     box.moved.connect(show)
     box.accept_wanted.connect(accept)

@@ -156,6 +156,10 @@ def test_given_objects_are_listed_whatever_became_of_them() -> None:
     assert listed(listing) == ["o3", "o1"]
 
 
+def uids(listing: Listing, rows: np.ndarray) -> set[str]:
+    return {listing.columns.uids[row] for row in rows.tolist()}
+
+
 def test_what_is_accepted_by_score_are_proposals_of_the_list_alone() -> None:
     _, listing = make(
         Query(classes=frozenset({"nuclei"})),
@@ -164,18 +168,18 @@ def test_what_is_accepted_by_score_are_proposals_of_the_list_alone() -> None:
         **{"class": ["nuclei"] * 6 + ["debris"]},
     )
     found = choose(listing, "score", 0.8, 0.3)
-    assert set(found.good) == {"o1", "o2"}
-    assert set(found.poor) == {"o4"}
+    assert uids(listing, found.good) == {"o1", "o2"}
+    assert uids(listing, found.poor) == {"o4"}
     assert (found.waiting, found.unknown) == (5, 1)
 
 
 def test_uncertainty_is_judged_the_other_way_round() -> None:
     _, listing = make(uncertainty=[0.1, 0.2, 0.5, 0.9, NAN])
     found = choose(listing, "uncertainty", 0.2, 0.6)
-    assert set(found.good) == {"o1", "o2"}
-    assert set(found.poor) == {"o4"}
+    assert uids(listing, found.good) == {"o1", "o2"}
+    assert uids(listing, found.poor) == {"o4"}
     both = choose(listing, "uncertainty", 0.9, 0.1)
-    assert not both.poor, "what is accepted is not rejected too"
+    assert not len(both.poor), "what is accepted is not rejected too"
 
 
 def test_progress_counts_what_a_person_decided() -> None:

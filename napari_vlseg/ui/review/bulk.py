@@ -12,24 +12,24 @@ SIGNS = {"score": "≥", "uncertainty": "≤"}
 """Which side of a bound is good."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Choice:
     """Proposals of the list on either side of two bounds.
 
     Attributes
     ----------
-    good, poor : tuple of str
-        Objects to accept, and to reject.
+    good, poor : numpy.ndarray of int64
+        Rows of the columns with objects to accept, and to reject.
     waiting : int
         Proposals in the list.
     unknown : int
         Those of them without a value.
     """
 
-    good: tuple[str, ...] = ()
-    poor: tuple[str, ...] = ()
-    waiting: int = 0
-    unknown: int = 0
+    good: np.ndarray
+    poor: np.ndarray
+    waiting: int
+    unknown: int
 
 
 def choose(listing: Listing, column: str, good: float, poor: float) -> Choice:
@@ -52,9 +52,5 @@ def choose(listing: Listing, column: str, good: float, poor: float) -> Choice:
         is_good, is_poor = values >= good, values < poor
     else:
         is_good, is_poor = values <= good, values > poor
-    return Choice(
-        tuple(columns.uids[row] for row in waiting[is_good].tolist()),
-        tuple(columns.uids[row] for row in waiting[is_poor & ~is_good].tolist()),
-        len(waiting),
-        int(np.isnan(values).sum()),
-    )
+    good_rows, poor_rows = waiting[is_good], waiting[is_poor & ~is_good]
+    return Choice(good_rows, poor_rows, len(waiting), int(np.isnan(values).sum()))

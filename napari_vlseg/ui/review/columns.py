@@ -57,10 +57,7 @@ class Columns:
         self.alive = np.ones(len(self.uids), bool)
         self.names: dict[str, list[str]] = {"class": [], "status": list(STATUSES)}
         self.numbers = {name: np.array(table.column(name), np.float64) for name in NUMBERS}
-        self.codes = {
-            name: np.array([self._code(name, text) for text in table.column(name)], np.int64)
-            for name in TEXTS
-        }
+        self.codes = {name: self._coded(name, table.column(name)) for name in TEXTS}
         self._haystack: list[str] | None = None
 
     def __len__(self) -> int:
@@ -93,11 +90,14 @@ class Columns:
         return changed, came, went
 
     def haystack(self) -> list[str]:
-        """What is searched in each row: class, comment, uid and number, in small letters."""
+        """What is searched in each row beside its class: id, number and comment, in small type."""
         if self._haystack is None:
-            comments = dict(zip(self._table.uids, self._table.column("comment"), strict=True))
+            noted = zip(self._table.uids, self._table.column("comment"), strict=True)
+            comments = {uid: str(comment).casefold() for uid, comment in noted if comment}
+            labels = self.numbers["label"].astype(np.int64).tolist()
             self._haystack = [
-                self._words(row, comments.get(uid, "")) for row, uid in enumerate(self.uids)
+                f"{uid}\n#{label}\n{comments.get(uid, '')}"
+                for uid, label in zip(self.uids, labels, strict=True)
             ]
         return self._haystack
 
@@ -125,11 +125,11 @@ class Columns:
         """The number of an object."""
         return int(self.numbers["label"][self.rows[uid]])
 
-    def _code(self, column: str, text: Any) -> int:
+    def _coded(self, column: str, texts: Sequence[str]) -> np.ndarray:
         names = self.names[column]
-        if text not in names:
-            names.append(text)
-        return names.index(text)
+        names.extend(text for text in dict.fromkeys(texts) if text not in names)
+        codes = {text: code for code, text in enumerate(names)}
+        return np.array([codes[text] for text in texts], np.int64)
 
     def _read(self, rows: list[int]) -> None:
         if len(rows) > _MANY:  # a table answers for a whole column at once
@@ -143,13 +143,14 @@ class Columns:
         for name in NUMBERS:
             self.numbers[name][rows] = cells[name]
         for name in TEXTS:
-            self.codes[name][rows] = [self._code(name, text) for text in cells[name]]
+            self.codes[name][rows] = self._coded(name, cells[name])
         if len(rows) > _MANY:
             self._haystack = None
         elif self._haystack is not None:
             for row in rows:
-                comment = self._table.get(self.uids[row], "comment")
-                self._haystack[row] = self._words(row, comment)
+                uid, label = self.uids[row], int(self.numbers["label"][row])
+                comment = str(self._table.get(uid, "comment")).casefold()
+                self._haystack[row] = f"{uid}\n#{label}\n{comment}"
 
     def _append(self, uids: list[str]) -> list[int]:
         first, n_new = len(self.uids), len(uids)
@@ -165,7 +166,3 @@ class Columns:
         if self._haystack is not None:
             self._haystack.extend([""] * n_new)
         return list(range(first, first + n_new))
-
-    def _words(self, row: int, comment: str) -> str:
-        number = int(self.numbers["label"][row])
-        return f"{self.text('class', row)}\n{comment}\n{self.uids[row]}\n#{number}".casefold()

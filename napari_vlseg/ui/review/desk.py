@@ -83,7 +83,9 @@ class ReviewDesk:
     def open(self) -> None:
         """The Review tab comes to the front."""
         self._is_open = True
-        self._follow()
+        if not self._follow() and self._layer is not None:
+            self.refresh()
+            self.tour.outline.lie_on(self._layer)
 
     def close(self) -> None:
         """Another tab comes to the front: draw nothing on the canvas."""
@@ -169,6 +171,8 @@ class ReviewDesk:
         self.listing = None if columns is None else Listing(columns, self.query)
         self.gallery.follow(layer, columns)
         self.tour.begin()
+        if self._is_open and layer is not None:
+            self.tour.outline.lie_on(layer)
         self.listed.emit()
         return True
 

@@ -172,8 +172,10 @@ class Listing:
         if query.classes is not None:
             kept &= columns.is_one_of("class", query.classes, rows)
         for word in query.text.casefold().split():
+            named = [name for name in columns.names["class"] if word in name.casefold()]
             hay = columns.haystack()
-            kept &= np.array([word in hay[row] for row in rows.tolist()], bool)
+            found = np.array([word in hay[row] for row in rows.tolist()], bool)
+            kept &= found | columns.is_one_of("class", named, rows)
         return kept
 
     def _keys(self, rows: np.ndarray) -> np.ndarray:

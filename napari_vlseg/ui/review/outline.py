@@ -13,6 +13,7 @@ from napari_vlseg.ui.review.sights import Sight
 
 COLOR = "#ffe14d"
 _PIXELS = 2.5  # of the canvas
+_SAME = 0.8  # of a width that the eye does not tell from it
 _MOST = 20_000  # pieces of line, beyond which the box is drawn
 _PLACEMENT = ("scale", "translate", "rotate", "shear", "units", "axis_labels")
 
@@ -37,18 +38,20 @@ class ReviewOutline:
 
     def show(self, labels: Labels, sight: Sight | None) -> None:
         """Draw around an object of a labels layer; None draws nothing."""
+        self.lie_on(labels)
+        if self._lines is None or (sight is None and not len(self._lines.data)):
+            return
+        width = self._width(labels)
+        if not _SAME < width / self._lines.edge_width < 1 / _SAME:
+            self._lines.edge_width = width
+        with self._lines.events.data.blocker():  # the viewer's axes stay as they are
+            self._lines.data = np.zeros((0, 2, labels.ndim)) if sight is None else _lifted(sight)
+
+    def lie_on(self, labels: Labels) -> None:
+        """Make the layer before an object needs it: that takes napari longer than to draw."""
         if self._labels is not labels or self._lines not in self._viewer.layers:
-            if sight is None:
-                return
             self.remove()
             self._make(labels)
-        if self._lines is not None:
-            lines = np.zeros((0, 2, labels.ndim)) if sight is None else _lifted(sight)
-            with self._lines.events.data.blocker():  # the viewer's axes stay as they are
-                self._lines.data = lines
-            if len(lines):
-                self._lines.edge_color = COLOR
-                self._lines.edge_width = self._width(labels)
 
     def remove(self) -> None:
         """Take the layer away."""
@@ -66,12 +69,14 @@ class ReviewOutline:
             ndim=labels.ndim,
             name="review: outline",
             vector_style="line",
+            edge_color=COLOR,
             opacity=1.0,
             affine=labels.affine.affine_matrix.copy(),
             metadata={METADATA_KEY: {"review": True}},
             **options,
         )
         self._lines.editable = False
+        self._lines._max_vectors_thumbnail = 1  # or each line is drawn for it point by point
         selected = set(self._viewer.layers.selection)
         self._viewer.layers.append(self._lines)
         self._viewer.layers.selection = selected

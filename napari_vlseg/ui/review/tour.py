@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from psygnal import Signal
@@ -40,6 +40,7 @@ class Tour:
         self.chosen: tuple[str, ...] = ()
         """All objects that a decision is about; the one in review is one of them."""
         self._place = -1
+        self._is_deciding = False
 
     @property
     def place(self) -> int:
@@ -58,17 +59,16 @@ class Tour:
 
     def choose(self, uids: Sequence[str], current: str) -> None:
         """Take objects into review, without moving the view."""
-        if (tuple(uids), current) == (self.chosen, self.current):
-            return
-        self.current, self.chosen = current, tuple(uids)
-        if self.place >= 0:
+        if (tuple(uids), current) != (self.chosen, self.current):
+            self.current, self.chosen = current, tuple(uids)
             self._outline(self._desk.gallery.find(current))
-        self.changed.emit()
+            self.changed.emit()
 
     def visit(self, uid: str) -> None:
         """Take one object into review and show it."""
-        self.choose((uid,), uid)
+        self.current, self.chosen = uid, (uid,)
         self.fly()
+        self.changed.emit()
 
     def step(self, by: int) -> None:
         """Go to the next object of the list, or to the one before."""
@@ -86,12 +86,11 @@ class Tour:
         layer, sight = self._desk.layer, self._desk.gallery.find(self.current)
         if layer is not None and sight is not None:
             fly_to(self._controller.viewer, layer, sight)
-            # Its plane may be another one now, and the line's width depends on the scale.
-            self._outline(self._desk.gallery.find(self.current))
+        self._outline(sight)
 
-    def look_again(self, uids: Iterable[str]) -> None:
+    def look_again(self, uids: Collection[str]) -> None:
         """The list was refreshed: draw the outline of an edited object anew."""
-        if self.current in set(uids):
+        if self.current in uids and not self._is_deciding:
             self._outline(self._desk.gallery.find(self.current))
             self.changed.emit()
 
@@ -204,17 +203,19 @@ class Tour:
             and self.current in table
             and table.get(self.current, "status") == "proposed"
         )
-        if not self._act(action) or listing is None:
+        self._is_deciding = True  # the next object is drawn at once, and not this one before it
+        done = self._act(action)
+        self._is_deciding = False
+        place = -1 if listing is None else listing.next_waiting(self.place)
+        if listing is None or not done:
             return
         if len(self.chosen) == 1 and not was_waiting:
             self.step(1)
-            return
-        place = listing.next_waiting(self.place)
-        if place < 0:
-            self._controller.say("all objects of the list are reviewed")
-            self.changed.emit()
-        else:
+        elif place >= 0:
             self.visit(listing.uid(place))
+        else:
+            self.look_again(self.chosen)
+            self._controller.say("all objects of the list are reviewed")
 
     def _act(self, action: Callable[[Sequence[str]], object]) -> bool:
         with self._controller.told():

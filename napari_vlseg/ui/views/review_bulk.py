@@ -56,9 +56,9 @@ class ReviewBulk(QWidget):
         """Say what the buttons would do."""
         good, poor = self.good.text(), self.poor.text()
         self.accept.setText(f"Accept {len(choice.good)} of {choice.waiting}  {good}")
-        self.accept.setEnabled(bool(choice.good))
+        self.accept.setEnabled(len(choice.good) > 0)
         self.reject.setText(f"Reject {len(choice.poor)} of {choice.waiting}  {poor}")
-        self.reject.setEnabled(bool(choice.poor))
+        self.reject.setEnabled(len(choice.poor) > 0)
         self._unknown.setVisible(choice.unknown > 0)
         self._unknown.setText(f"{choice.unknown} have no {self.column.currentText()}")
 
