@@ -276,8 +276,11 @@ class ObjectTable:
 
     def _series(self, name: str) -> pd.Series:
         cells, dtype = list(self.column(name)), self._dtypes.get(name)
+        # A new category would become a missing value, and every text a True.
         if isinstance(dtype, pd.CategoricalDtype) and not set(cells) <= set(dtype.categories):
-            dtype = None  # a new category would become a missing value
+            dtype = None
+        if dtype == bool and not set(map(type, cells)) <= {bool}:
+            dtype = None
         try:
             return pd.Series(cells, dtype=dtype or "object")
         except (TypeError, ValueError):
