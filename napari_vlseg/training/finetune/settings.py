@@ -51,13 +51,13 @@ class FinetuneSettings:
     method: Method = "decoder"
     epochs: int = 6
     steps: int = 10
-    batch: int = 8
+    batch: int = 10
     rate: float | None = None
     phrase_rate: float = 0.05
     held_out_share: float = 0.2
     patience: int = 3
     absent_share: float = 0.2
-    replay_share: float = 0.25
+    replay_share: float = 0.4
     seed: int = 0
 
     def __post_init__(self) -> None:
