@@ -9,8 +9,11 @@ import typer
 from napari_vlseg._version import __version__
 from napari_vlseg.cli import commands
 from napari_vlseg.cli.cache import cache
+from napari_vlseg.cli.compare import compare
 from napari_vlseg.cli.demo import demo
 from napari_vlseg.cli.encode import encode
+from napari_vlseg.cli.finetune import finetune
+from napari_vlseg.cli.join import join
 from napari_vlseg.cli.models import models
 from napari_vlseg.cli.options import Debug
 from napari_vlseg.cli.project import project, status
@@ -105,6 +108,25 @@ app.command(
         "napari-vlseg status my-project --json",
     )
 )(status)
+app.command(
+    epilog=_examples(
+        "napari-vlseg compare annas-project bens-project",
+        "napari-vlseg compare annas-project bens-project --out to-discuss",
+        "napari-vlseg compare annas-project bens-project carls-project --json",
+    )
+)(compare)
+app.command(
+    epilog=_examples(
+        "napari-vlseg join annas-project bens-project --out joined",
+        "napari-vlseg join anna ben carl --policy majority --out joined",
+    )
+)(join)
+app.command(
+    epilog=_examples(
+        "napari-vlseg finetune my-project --out mine.safetensors",
+        "napari-vlseg segment *.tif -t nuclei --model mine.safetensors --out labels",
+    )
+)(finetune)
 app.command(
     epilog=_examples(
         "napari-vlseg export my-project --format coco --out training-set",

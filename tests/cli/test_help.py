@@ -15,6 +15,8 @@ COMMANDS = [
     "cache",
     "project",
     "status",
+    "compare",
+    "join",
     "export",
     "evaluate",
     "models",
