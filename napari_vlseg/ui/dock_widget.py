@@ -78,6 +78,7 @@ class VlsegWidget(QWidget):
         # napari hands plugins a proxy that warns of what is private, and has no public canvas.
         viewer = getattr(napari_viewer, "__wrapped__", napari_viewer)
         canvas = viewer.window._qt_viewer.canvas.native
+        self.controller.redraw = canvas.repaint
         self.canvas_keys = CanvasKeys(canvas, self.actions_of_keys, self._hold_space)
         wire(self)
         self._unbind = register_keys(napari_viewer, self, self.actions_of_keys)

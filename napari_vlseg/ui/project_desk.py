@@ -230,6 +230,9 @@ class ProjectDesk:
         self._view = controller.images.view(image)
         for layer in layers_of(controller.viewer, image, labels):
             controller.viewer.layers.remove(layer)
+        # Where layers go and others come between two frames, vispy lets OpenGL draw from buffers
+        # that are gone, and the program ends.
+        controller.redraw()
 
     def release(self, opened: OpenedImage) -> None:
         """Let go of an image that was opened and is not shown."""
