@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
+import pandas as pd
 from scipy import ndimage as ndi
 
 from napari_vlseg.masks import merge_labels
-from napari_vlseg.proposals import Proposals
-from napari_vlseg.ui.objects import count_pixels, is_one_of, joined, numbered, rows_of
-from napari_vlseg.ui.planes import PlaneRecord, Written, digest_of
+from napari_vlseg.proposals import Proposals, new_uid
+from napari_vlseg.ui.objects import count_pixels, is_one_of, rows_of
+from napari_vlseg.ui.planes import Basis, Draft
 
-Policy = Literal["keep", "replace", "add"]
+Policy = Literal["keep", "replace", "add", "ask"]
+"""What becomes of objects that are there already; asking keeps them until it is answered."""
 
 _MOSTLY = 0.5
+
+
+@dataclass(frozen=True)
+class Overlap:
+    """How many new objects lie on how many that are there and may be replaced."""
+
+    new: int = 0
+    there: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,78 +37,103 @@ class Composition:
     Attributes
     ----------
     labels : numpy.ndarray, shape (H, W)
-    base : numpy.ndarray, shape (H, W)
-    state : Written
+    basis : Basis
+        What it was composed on, for the next time.
     proposals : Proposals
-    digest : bytes
-        See `napari_vlseg.ui.planes.digest_of`; taken here, beside the window.
+        An object that was there before has the id that it had.
+    rows : pandas.DataFrame
+        Rows of the plugin's objects under their labels on the plane.
+    overlap : Overlap
     """
 
     labels: np.ndarray
-    base: np.ndarray
-    state: Written
+    basis: Basis
     proposals: Proposals
-    digest: bytes
+    rows: pd.DataFrame
+    overlap: Overlap = Overlap()
 
 
 def compose(
-    record: PlaneRecord, proposals: Proposals, policy: Policy = "keep", floor: int = 0
+    draft: Draft,
+    proposals: Proposals,
+    policy: Policy = "keep",
+    shown: tuple[str, ...] | None = None,
 ) -> Composition:
     """Put proposals on a plane without altering what a person drew.
 
     The plugin's own untouched objects are taken away first; what remains is merged with the
-    new ones by `policy`, and objects that a person touched win always.
+    new ones by `policy`, and objects that a person touched win always. A new object that is
+    mostly where one of the plugin's own was, of the same class, keeps its label.
 
     Parameters
     ----------
-    record : PlaneRecord
-        Reconciled with the plane.
+    draft : Draft
     proposals : Proposals
-    policy : {"keep", "replace", "add"}
-        See `napari_vlseg.masks.merge_labels`.
-    floor : int
-        New instance labels are greater than this, so that planes of a stack share none.
+    policy : {"keep", "replace", "add", "ask"}
+        See `napari_vlseg.masks.merge_labels`; “ask” is “keep”.
+    shown : tuple of str, optional
+        Classes that are visible, to be remembered.
     """
-    kept = record.kept()
-    if proposals.postprocess.mode == "semantic":
-        return _compose_classes(record, kept, proposals, policy)
-    wanted = _without_decided(proposals.labels, _decided(record, kept))
-    merged = merge_labels(
-        kept, wanted, policy, np.array(sorted(record.state.touched), dtype=np.int64)
-    )
-    labels, numbers = _renumber(merged.labels, merged.new_label, int(kept.max(initial=0)), floor)
-    areas = count_pixels(labels)
-    numbers = {old: new for old, new in numbers.items() if new in areas}
-    objects = rows_of(record.state.objects, areas.keys() - set(numbers.values()))
-    state = Written(
-        frozenset(numbers.values()),
-        frozenset(record.state.touched & areas.keys()),
-        joined(objects, numbered(proposals.objects, numbers, areas)),
-    )
-    return Composition(labels, kept, state, proposals, digest_of(labels))
+    kept, stays = draft.kept(), draft.stays()
+    semantic = proposals.postprocess.mode == "semantic"
+    basis = Basis(_shared(np.where(stays, 0, kept), draft.basis.base), semantic, shown)
+    if semantic:
+        return _compose_classes(draft, kept, basis, proposals, policy)
+    wanted = _without_decided(proposals.labels, _decided(draft, kept))
+    protected = np.array(sorted(draft.standing.touched), dtype=np.int64)
+    merged = merge_labels(kept, wanted, "keep" if policy == "ask" else policy, protected)
+    same = _same_objects(draft, merged.labels, merged.new_label, proposals.objects)
+    labels, numbers = _renumber(merged.labels, merged.new_label, same, draft.highest)
+    replaceable = np.where(is_one_of(kept, draft.standing.touched), 0, kept)
+    overlap = _overlap(wanted, replaceable)
+    return _composition(draft, labels, basis, proposals, numbers, overlap)
 
 
 def _compose_classes(
-    record: PlaneRecord, kept: np.ndarray, proposals: Proposals, policy: Policy
+    draft: Draft, kept: np.ndarray, basis: Basis, proposals: Proposals, policy: Policy
 ) -> Composition:
     new = proposals.labels
     labels = np.where(new > 0, new, kept) if policy == "replace" else np.where(kept > 0, kept, new)
-    labels = np.where(record.edited, record.current, labels)
+    labels = np.where(draft.edited, draft.plane, labels)
+    numbers = {int(label): int(label) for label in proposals.objects["label"]}
+    return _composition(draft, labels, basis, proposals, numbers)
+
+
+def _composition(
+    draft: Draft,
+    labels: np.ndarray,
+    basis: Basis,
+    proposals: Proposals,
+    numbers: Mapping[int, int],
+    overlap: Overlap = Overlap(),
+) -> Composition:
+    """With the rows of what was written, and the ids of objects that were there before."""
     areas = count_pixels(labels)
-    numbers = {int(v): int(v) for v in proposals.objects["label"] if int(v) in areas}
-    touched = record.state.touched & areas.keys()
-    rows = numbered(proposals.objects, numbers, areas)
-    rows.loc[rows["label"].isin(list(touched)), ["status", "source"]] = "edited", "semi-auto"
-    others = rows_of(record.state.objects, areas.keys() - set(numbers))
-    own = numbers.keys() - touched - count_pixels(kept).keys()
-    state = Written(frozenset(own), frozenset(touched), joined(others, rows), semantic=True)
-    return Composition(labels, kept, state, proposals, digest_of(labels))
+    objects = proposals.objects.copy()
+    objects["object_uid"] = [
+        draft.table.uid_of(numbers.get(label, 0)) or (new_uid() if uid in draft.table else uid)
+        for label, uid in zip(objects["label"], objects["object_uid"], strict=True)
+    ]
+    rows = rows_of(objects, (old for old, new in numbers.items() if new in areas)).copy()
+    rows["label"] = rows["label"].map(numbers).astype("int64")
+    rows["area"] = np.array([areas[label] for label in rows["label"].tolist()], np.int64)
+    return Composition(labels, basis, replace(proposals, objects=objects), rows, overlap)
 
 
-def _decided(record: PlaneRecord, kept: np.ndarray) -> np.ndarray:
+def _shared(base: np.ndarray, before: np.ndarray | None) -> np.ndarray:
+    """The base, or the one before where it is the same, so that memory holds it once."""
+    return before if before is not None and np.array_equal(base, before) else base
+
+
+def _overlap(wanted: np.ndarray, there: np.ndarray) -> Overlap:
+    both = (wanted > 0) & (there > 0)
+    return Overlap(len(np.unique(wanted[both])), len(np.unique(there[both])))
+
+
+def _decided(draft: Draft, kept: np.ndarray) -> np.ndarray:
     """Regions (H, W) about which the person has decided: touched objects, and erased places."""
-    touched = np.where(is_one_of(kept, record.state.touched), kept, 0).astype(np.int64)
-    erased, n_erased = ndi.label(record.edited & (kept == 0))
+    touched = np.where(is_one_of(kept, draft.standing.touched), kept, 0).astype(np.int64)
+    erased, n_erased = ndi.label(draft.edited & (kept == 0))
     return np.where(erased > 0, erased, touched + n_erased * (touched > 0)) if n_erased else touched
 
 
@@ -121,11 +158,51 @@ def _without_decided(labels: np.ndarray, regions: np.ndarray) -> np.ndarray:
     return np.where(drop[labels] | taken, 0, labels)
 
 
+def _same_objects(
+    draft: Draft, merged: np.ndarray, new_label: Mapping[int, int], objects: pd.DataFrame
+) -> dict[int, int]:
+    """Labels in `merged` of new objects, and which of the plugin's own labels each one takes over.
+
+    Two are one object where they are of one class, each covers more of the other than any other
+    object does, and at least half of the smaller one.
+    """
+    mine = is_one_of(draft.plane, draft.standing.own) & is_one_of(merged, new_label.values())
+    if draft.basis.semantic or not mine.any():
+        return {}
+    before, after = draft.plane[mine].astype(np.int64), merged[mine].astype(np.int64)
+    span = int(after.max()) + 1
+    pairs, common = np.unique(before * span + after, return_counts=True)
+    old, new = pairs // span, pairs % span
+    areas_before, areas_after = count_pixels(draft.plane), count_pixels(merged)
+    old_class = dict(zip(draft.table.column("label"), draft.table.column("class"), strict=True))
+    class_of = dict(zip(objects["label"], objects["class"], strict=True))
+    new_class = {after: class_of[before] for before, after in new_label.items()}
+    best_of_old, best_of_new = _best(old, common), _best(new, common)
+    found = {}
+    for place, overlap in enumerate(common.tolist()):
+        one, other = int(old[place]), int(new[place])
+        smaller = min(areas_before[one], areas_after[other])
+        is_best = best_of_old[one] == best_of_new[other] == place
+        if is_best and overlap >= _MOSTLY * smaller and old_class[one] == new_class[other]:
+            found[other] = one
+    return found
+
+
+def _best(objects: np.ndarray, common: np.ndarray) -> dict[int, int]:
+    """For each object the pair in which it overlaps most."""
+    order = np.argsort(common, kind="stable")
+    return dict(zip(objects[order].tolist(), order.tolist(), strict=True))
+
+
 def _renumber(
-    labels: np.ndarray, numbers: dict[int, int], highest_kept: int, floor: int
+    labels: np.ndarray, numbers: Mapping[int, int], same: Mapping[int, int], highest: int
 ) -> tuple[np.ndarray, dict[int, int]]:
-    start = max(floor, highest_kept)
-    wanted = {old: start + rank for rank, old in enumerate(sorted(numbers), start=1)}
+    """New objects under the label that they take over, or else one that no object ever had."""
+    fresh = itertools.count(highest + 1)
+    wanted = {
+        old: same[number] if number in same else next(fresh)
+        for old, number in sorted(numbers.items())
+    }
     if wanted == numbers or not numbers:
         return labels, dict(numbers)
     table = np.arange(max(int(labels.max(initial=0)), *numbers.values()) + 1)

@@ -17,8 +17,10 @@ from napari.layers import Image, Labels
 from psygnal import Signal
 
 from napari_vlseg.errors import VlsegError
+from napari_vlseg.ui.asking import MergeQuestion
 from napari_vlseg.ui.clicks.desk import ClickDesk
 from napari_vlseg.ui.composing import Policy
+from napari_vlseg.ui.editing.desk import EditDesk
 from napari_vlseg.ui.geometry import Key, plane_key
 from napari_vlseg.ui.image_choice import ImageChoice
 from napari_vlseg.ui.jobs import (
@@ -29,6 +31,7 @@ from napari_vlseg.ui.jobs import (
     load_by_registry,
 )
 from napari_vlseg.ui.planes import PlaneRecord
+from napari_vlseg.ui.preferences import load_preferences, remember
 from napari_vlseg.ui.progress import ProgressState
 from napari_vlseg.ui.project_desk import ProjectDesk
 from napari_vlseg.ui.prompt_editor import PromptEditor
@@ -63,6 +66,7 @@ class Controller:
     message = Signal(str, str)
     warnings_changed = Signal()
     labels_touched = Signal()
+    policy_changed = Signal(str)
 
     def __init__(
         self,
@@ -75,11 +79,13 @@ class Controller:
         self.runner = runner
         self.images = ImageChoice(viewer)
         self.prompts = PromptEditor()
-        self.results = Results(viewer)
+        self.editing = EditDesk(self)
+        self.results = Results(viewer, self.editing)
         self.models = LoadedModel(load)
         self.embeddings = EmbeddingCache(disk=DiskCache())
         self.settings = ModelSettings()
-        self.policy: Policy = "keep"
+        self.policy: Policy = load_preferences().policy
+        self.asking = MergeQuestion(self)
         self.outlines = False
         self.redraw: Callable[[], object] = lambda: None
         """Draws the canvas at once; set by the window."""
@@ -92,7 +98,6 @@ class Controller:
         self.references = ReferenceTaker(self)
         self.desk = ProjectDesk(self)
         self.clicks = ClickDesk(self, load_clicks)
-        self._watched: set[Labels] = set()
         self._last_image = self.images.layer
         self.prompts.changed.connect(self._on_prompts)
         self.images.changed.connect(self._on_image)
@@ -109,7 +114,10 @@ class Controller:
     @property
     def n_objects(self) -> int:
         """Objects on the labels layer of the image in use."""
-        return 0 if self.labels is None else len(self.results.objects(self.labels))
+        if self.labels is None:
+            return 0
+        statuses = self.editing.table(self.labels).column("status")
+        return len(statuses) - statuses.count("rejected")
 
     @property
     def record(self) -> PlaneRecord | None:
@@ -172,6 +180,8 @@ class Controller:
     def set_policy(self, policy: Policy) -> None:
         """Choose what becomes of labels that are there already."""
         self.policy = policy
+        remember(policy=policy)
+        self.policy_changed.emit(policy)
 
     def set_outlines(self, wanted: bool) -> None:
         """Choose whether the click model outlines what Segment finds."""
@@ -186,9 +196,9 @@ class Controller:
             self.facts_changed.emit()
 
     def look_at_edits(self) -> None:
-        """Take notice of what a person drew since the last look."""
-        edited = [layer for layer in self._watched if self.results.reconcile(layer)]
-        if edited:
+        """Take notice of what happened to labels since the last look."""
+        self.editing.look_around()
+        if self.editing.take_news():
             self.mark_unsaved()
 
     def mark_unsaved(self) -> None:
@@ -221,11 +231,8 @@ class Controller:
         self.message.emit(text, severity)
 
     def watch(self, layer: Labels) -> None:
-        """Listen to a person's edits of a labels layer."""
-        if layer not in self._watched:
-            self._watched.add(layer)
-            layer.events.set_data.connect(self._on_labels)
-            layer.events.paint.connect(self._on_labels)
+        """Journal a person's edits of a labels layer from now on."""
+        self.editing.book(layer)
 
     def close(self) -> None:
         """Stop all work and let go of the viewer."""
@@ -234,10 +241,7 @@ class Controller:
         self.results.end_preview()
         self.images.close()
         self.viewer.layers.events.removed.disconnect(self._on_removed)
-        for layer in self._watched:
-            layer.events.set_data.disconnect(self._on_labels)
-            layer.events.paint.disconnect(self._on_labels)
-        self._watched.clear()
+        self.editing.close()
 
     # ---- what happens around
 
@@ -257,11 +261,7 @@ class Controller:
 
     def _on_removed(self, event: Any) -> None:
         self.segmenter.stop_if_stale()
-        self._watched.discard(event.value)
         self.facts_changed.emit()
-
-    def _on_labels(self, event: Any) -> None:
-        self.labels_touched.emit()
 
     def check_words(self) -> None:
         """Find the words of each row that the loaded model never saw."""

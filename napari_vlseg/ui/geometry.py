@@ -124,6 +124,14 @@ def pixel_size_of(layer: Image, view: ImageView) -> tuple[tuple[float, float] | 
     return size, unit
 
 
+def shape_without_channels(layer: Image, view: ImageView) -> tuple[int, ...]:
+    """Shape of the labels of an image without an axis that stands for channels."""
+    shape = [int(n) for n in np.shape(image_array(layer))[: -1 if view.rgb else None]]
+    if view.channel_axis is not None:
+        del shape[view.channel_axis % len(shape)]
+    return tuple(shape)
+
+
 def without_channels(labels: Labels, image: Image, view: ImageView) -> np.ndarray:
     """The labels array without an axis that stands for channels."""
     array = np.asarray(labels.data)

@@ -14,10 +14,9 @@ from napari_vlseg.models.base import DenseSegmenter, PromptableSegmenter
 from napari_vlseg.models.registry import DEFAULT_MODEL, load_steps, require_promptable
 from napari_vlseg.prompts import PromptTable, ReferencePrompt
 from napari_vlseg.proposals import PostProcess, Proposals
-from napari_vlseg.ui.composing import Composition, Policy, compose
+from napari_vlseg.ui.editing.composed import Target, Written
 from napari_vlseg.ui.image_choice import Snapshot
 from napari_vlseg.ui.native import import_triton_apart
-from napari_vlseg.ui.planes import PlaneRecord
 from napari_vlseg.workflow.cache import EmbeddingCache
 from napari_vlseg.workflow.propose import rethreshold
 from napari_vlseg.workflow.refine import check_instances, propose_refined
@@ -97,27 +96,6 @@ class LoadedModel(Generic[M]):
 
 
 @dataclass(frozen=True, eq=False)
-class Target:
-    """The plane that a result goes to, as it was when the job began.
-
-    Attributes
-    ----------
-    draft : PlaneRecord
-    policy : {"keep", "replace", "add"}
-    floor : int
-        See `napari_vlseg.ui.planes.compose`.
-    """
-
-    draft: PlaneRecord
-    policy: Policy
-    floor: int
-
-    def compose(self, proposals: Proposals) -> Composition:
-        """Put proposals on the plane."""
-        return compose(self.draft, proposals, self.policy, self.floor)
-
-
-@dataclass(frozen=True, eq=False)
 class Outliner:
     """The click model that draws the outlines of what is found."""
 
@@ -138,7 +116,7 @@ def segment_job(
     cache: EmbeddingCache,
     target: Target,
     outliner: Outliner | None = None,
-) -> Work[Composition]:
+) -> Work[Written]:
     """Load the model, segment a plane and put the result on the labels that are there."""
     if outliner is not None:
         check_instances(postprocess.mode)
@@ -164,7 +142,7 @@ def settle_job(
     shown: tuple[str, ...],
     postprocess: PostProcess,
     target: Target,
-) -> Work[Composition]:
+) -> Work[Written]:
     """Make labels anew from the kept probabilities; classes not in `shown` get none."""
     yield Progress("drawing labels", 0, 0)
     hidden = [index for index, name in enumerate(proposals.classes) if name not in shown]
@@ -176,6 +154,12 @@ def settle_job(
     made = rethreshold(seen, thresholds, postprocess)
     yield Progress("drawing labels", 0, 0)
     return target.compose(replace(made, probabilities=proposals.probabilities))
+
+
+def compose_job(proposals: Proposals, target: Target) -> Work[Written]:
+    """Put proposals on a plane anew."""
+    yield Progress("drawing labels", 0, 0)
+    return target.compose(proposals)
 
 
 def reference_job(snapshot: Snapshot, mask: np.ndarray, source: str) -> Work[ReferencePrompt]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from napari_vlseg.proposals import Proposals
 from napari_vlseg.ui.geometry import Key, geometry, linear
 
 METADATA_KEY = "napari-vlseg"
-_FEW = 0.25  # of the pixels, up to which listing them takes less memory than the plane
+_FEW = 100_000  # pixels that are shown one by one faster than the whole plane
 _N_COLORS = 49  # as in a new labels layer of napari
 
 
@@ -88,41 +89,52 @@ def read_plane(layer: Labels, key: Key) -> np.ndarray:
     return np.asarray(layer.data[_slices(key)])
 
 
-def write_plane(
-    layer: Labels, key: Key, labels: np.ndarray, before: np.ndarray | None = None
-) -> None:
-    """Write a plane so that one undo takes it back.
+def write_pixels(layer: Labels, flat: np.ndarray, values: np.ndarray) -> None:
+    """Write pixels and show them.
 
     Parameters
     ----------
     layer : napari.layers.Labels
-    key
-        See `plane_key`.
-    labels : numpy.ndarray, shape (H, W)
-    before : numpy.ndarray, shape (H, W), optional
-        What undo should bring back; the present content when omitted.
+    flat : numpy.ndarray, shape (n,), int64
+        Ascending indices into the whole array in row-major order.
+    values : numpy.ndarray, shape (n,), integer
+
+    Raises
+    ------
+    ImageError
+        If the layer holds an array that can't be written. It is as it was.
+    """
+    _make_room(layer, int(values.max(initial=0)))
+    data = layer.data
+    with _told_if_not_writable(layer):
+        if isinstance(data, np.ndarray) and flat.size <= _FEW:
+            # It shows the few pixels alone, where a refresh draws the whole plane.
+            layer.data_setitem(np.unravel_index(flat, data.shape), values)
+            return
+        if isinstance(data, np.ndarray) and data.flags.c_contiguous:
+            data.reshape(-1)[flat] = values
+        else:
+            _write_box(data, np.unravel_index(flat, data.shape), values)
+    layer.refresh(extent=False)
+
+
+def narrow(layer: Labels, dtype: np.dtype) -> None:
+    """Hold the labels in another type, without a change of any."""
+    if layer.data.dtype != dtype:
+        layer.data = np.asarray(layer.data).astype(dtype)
+
+
+def overwrite_plane(layer: Labels, key: Key, labels: np.ndarray, highest: int) -> None:
+    """Show labels up to `highest` on a plane.
 
     Raises
     ------
     ImageError
         If the layer holds an array that can't be written.
     """
-    _make_room(layer, int(labels.max(initial=0)))
-    present = read_plane(layer, key)
-    before = present if before is None else before
-    with layer.block_history():
-        # The public `data_setitem` lists each pixel as two 64-bit numbers and takes 0.2 s for
-        # a plane of 2048²; an entry of the history may hold slices or smaller numbers as well.
-        for where, old, new in _history_entries(key, before, labels, layer.data.dtype):
-            layer._save_history((where, old, new))
-    _assign(layer, _slices(key), labels)
-    layer.refresh(extent=False)
-
-
-def overwrite_plane(layer: Labels, key: Key, labels: np.ndarray, highest: int) -> None:
-    """Show labels up to `highest` without a step of undo; the caller puts back what was there."""
     _make_room(layer, highest)
-    _assign(layer, _slices(key), labels)
+    with _told_if_not_writable(layer):
+        layer.data[_slices(key)] = labels
     layer.refresh(extent=False, thumbnail=False)
 
 
@@ -139,10 +151,10 @@ def get_objects(layer: Labels) -> pd.DataFrame | None:
     return features.rename(columns={"index": "label"})
 
 
-def color(layer: Labels, proposals: Proposals) -> None:
+def color(layer: Labels, proposals: Proposals | None, semantic: bool) -> None:
     """Give each class of a semantic result the colour of its row, and instances any colour."""
     is_direct = isinstance(layer.colormap, DirectLabelColormap)
-    if proposals.postprocess.mode != "semantic":
+    if not semantic or proposals is None:
         if is_direct:
             layer.colormap = label_colormap(_N_COLORS)
         return
@@ -162,40 +174,34 @@ def _insert_above(viewer: Any, image: Image, layer: Any) -> Any:
     return layer
 
 
+def type_for(layer: Labels, highest: int) -> np.dtype:
+    """The type of a layer's labels once it holds a number."""
+    present = np.dtype(layer.data.dtype)
+    return np.dtype(np.int32) if highest > np.iinfo(present).max else present
+
+
 def _make_room(layer: Labels, highest: int) -> None:
-    if highest > np.iinfo(layer.data.dtype).max:
-        layer.data = np.asarray(layer.data).astype(np.int32)
+    narrow(layer, type_for(layer, highest))
 
 
-def _history_entries(
-    key: Key, before: np.ndarray, labels: np.ndarray, dtype: np.dtype
-) -> Iterator[tuple[tuple[Any, ...], np.ndarray, np.ndarray]]:
-    """Where the plane changes, from what and to what: none or one entry, of the smaller kind."""
-    changed = labels != before
-    n_changed = int(np.count_nonzero(changed))
-    if not n_changed:
-        return
-    if n_changed < _FEW * changed.size:
-        pixels = tuple(axis.astype(np.int32) for axis in np.nonzero(changed))
-        yield _at(key, pixels), before[pixels], labels[pixels].astype(dtype)
-    else:
-        yield _slices(key), before.copy(), labels.astype(dtype)
+def _write_box(data: Any, where: tuple[np.ndarray, ...], values: np.ndarray) -> None:
+    """Write pixels by the box around them: every kind of array takes slices."""
+    low = [int(axis.min()) for axis in where]
+    box = tuple(slice(a, int(axis.max()) + 1) for a, axis in zip(low, where, strict=True))
+    region = np.array(data[box])
+    region[tuple(axis - a for a, axis in zip(low, where, strict=True))] = values
+    data[box] = region
 
 
 def _slices(key: Key) -> tuple[Any, ...]:
     """Index of a whole plane in a labels array."""
-    return _at(key, (slice(None), slice(None)))
+    return tuple(slice(None) if position is None else position for position in key)
 
 
-def _at(key: Key, pixels: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Index of pixels of a plane in a labels array."""
-    sides = iter(pixels)
-    return tuple(next(sides) if position is None else position for position in key)
-
-
-def _assign(layer: Labels, where: tuple[Any, ...], values: np.ndarray) -> None:
+@contextmanager
+def _told_if_not_writable(layer: Labels) -> Iterator[None]:
     try:
-        layer.data[where] = values
+        yield
     except (TypeError, ValueError, NotImplementedError) as error:
         raise ImageError(
             f"The labels layer “{layer.name}” can't be written: choose a new layer under Details."

@@ -1,58 +1,120 @@
-"""One plane of a labels layer: what the plugin wrote there, and what the person made of it.
+"""One plane of a labels layer: what the journal says is there, and what the plugin knows of it.
 
-Pure NumPy. The person's edits are found by comparing the plane with what was last written,
-so every tool counts (brush, fill, polygon, eraser, other plugins, undo and redo).
+Pure NumPy. Which labels are the plugin's own and which a person touched is told by the table of
+objects; which pixels a person changed is counted edit by edit, so that undo and redo of any
+depth leave the same memory.
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections import OrderedDict
-from collections.abc import Iterable
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
-import pandas as pd
 
-from napari_vlseg.proposals import Proposals, empty_objects
-from napari_vlseg.ui.objects import count_pixels, edited, is_one_of, with_row
-
-if TYPE_CHECKING:
-    from napari_vlseg.ui.composing import Composition
-
-_STATES_KEPT = 32
+from napari_vlseg.object_table import ObjectTable
+from napari_vlseg.proposals import Proposals
+from napari_vlseg.ui.objects import is_one_of
 
 
 @dataclass(frozen=True, eq=False)
-class Written:
-    """A state of the plane that is known, because the plugin wrote it.
+class Basis:
+    """What the plugin composed on last.
+
+    Attributes
+    ----------
+    base : numpy.ndarray, shape (H, W), or None
+        The plane without the plugin's objects, also where they replaced others; 0 where a
+        person changed it. None where nothing was composed since the plane was opened.
+    semantic : bool
+        Whether labels are classes.
+    shown : tuple of str or None
+        Classes that are visible; None is all.
+    """
+
+    base: np.ndarray | None = None
+    semantic: bool = False
+    shown: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Labels by whom they belong to.
 
     Attributes
     ----------
     own : frozenset of int
-        Labels that are the plugin's and that nobody changed.
+        The plugin's, untouched: they go when it composes anew.
     touched : frozenset of int
-        Labels that a person drew or changed; they are never altered.
-    objects : pandas.DataFrame
-        One row per label, see `napari_vlseg.proposals.OBJECT_COLUMNS`.
-    semantic : bool
-        Whether labels are classes.
+        Drawn, changed or decided by a person: they are never altered.
     """
 
     own: frozenset[int] = frozenset()
     touched: frozenset[int] = frozenset()
-    objects: pd.DataFrame = field(default_factory=empty_objects)
-    semantic: bool = False
+
+    @classmethod
+    def of(cls, table: ObjectTable) -> Standing:
+        """What the rows of a table say."""
+        columns = (table.column(name) for name in ("label", "status", "source"))
+        rows = list(zip(*columns, strict=True))
+        return cls(
+            frozenset(label for label, status, by in rows if (status, by) == ("proposed", "auto")),
+            frozenset(label for label, status, _ in rows if status not in ("proposed", "rejected")),
+        )
 
 
 @dataclass(frozen=True, eq=False)
-class _Remembered:
-    """A state with the arrays that belong to it; most states share their base."""
+class Draft:
+    """A plane as it was when a job began, for the job to compose on.
 
-    state: Written
-    base: np.ndarray
+    Attributes
+    ----------
+    plane : numpy.ndarray, shape (H, W), integer
+    edited : numpy.ndarray of bool, shape (H, W)
+        Pixels that a person changed.
+    table : ObjectTable
+        A copy of the layer's.
+    basis : Basis
+    version : int
+        Of the plane's record.
+    """
+
+    plane: np.ndarray
     edited: np.ndarray
+    table: ObjectTable
+    basis: Basis = Basis()
+    version: int = 0
+
+    @classmethod
+    def of(cls, plane: np.ndarray, table: ObjectTable | None = None) -> Draft:
+        """A draft of a plane that nobody edited."""
+        return cls(plane, np.zeros(plane.shape, bool), table or ObjectTable())
+
+    @cached_property
+    def standing(self) -> Standing:
+        """Whose the labels are."""
+        return Standing.of(self.table)
+
+    @cached_property
+    def highest(self) -> int:
+        """No object of the layer, rejected ones included, has a greater label."""
+        return max(*self.table.column("label"), int(self.plane.max(initial=0)), 0, 0)
+
+    def stays(self) -> np.ndarray:
+        """Pixels (H, W) that a person decided about, as bool.
+
+        In a semantic result a label is a class and no object, so that only pixels count.
+        """
+        if self.basis.semantic:
+            return self.edited
+        return self.edited | is_one_of(self.plane, self.standing.touched)
+
+    def kept(self) -> np.ndarray:
+        """The plane without the plugin's pixels: pixels and objects that a person touched stay."""
+        base = self.basis.base
+        if base is None:
+            base = np.where(is_one_of(self.plane, self.standing.own), 0, self.plane)
+        return np.where(self.stays(), self.plane, base)
 
 
 @dataclass(eq=False)
@@ -61,109 +123,60 @@ class PlaneRecord:
 
     Attributes
     ----------
+    current : numpy.ndarray, shape (H, W)
+        What the journal says is there; changed in place.
+    basis : Basis
     proposals : Proposals or None
         What the model said last, with its probabilities.
-    base : numpy.ndarray, shape (H, W)
-        The plane without the plugin's objects.
-    current : numpy.ndarray, shape (H, W)
-        The plane as it was when it was last looked at.
-    edited : numpy.ndarray of bool, shape (H, W)
-        Pixels that the person changed since the proposals came.
-    state : Written
-        What is known about the labels in `current`.
-    shown : tuple of str or None
-        Classes that are visible; None is all.
     proposals_saved : bool
         Whether a project holds the proposals.
+    version : int
+        Grows with every change of the plane.
     """
 
-    base: np.ndarray
     current: np.ndarray
-    edited: np.ndarray
-    state: Written
+    basis: Basis = Basis()
     proposals: Proposals | None = None
-    shown: tuple[str, ...] | None = None
     proposals_saved: bool = True
-    _states: OrderedDict[bytes, _Remembered] = field(default_factory=OrderedDict, repr=False)
+    version: int = 0
+    _times_edited: np.ndarray | None = None
 
-    @classmethod
-    def of(cls, plane: np.ndarray, state: Written) -> PlaneRecord:
-        """Start a record on a plane as it is found."""
-        current = plane.copy()
-        record = cls(current, current, np.zeros(plane.shape, bool), state)
-        record.remember()
-        return record
+    def set(self, flat: np.ndarray, values: np.ndarray) -> None:
+        """Pixels, by row-major index, have other values."""
+        wider = np.result_type(self.current, np.min_scalar_type(int(values.max(initial=0))))
+        if wider != self.current.dtype:
+            self.current = self.current.astype(wider)
+        self.current.reshape(-1)[flat] = values
+        self.version += 1
 
-    def kept(self) -> np.ndarray:
-        """The plane without the plugin's pixels: pixels and objects that a person touched stay.
+    def count_edit(self, flat: np.ndarray, sign: int) -> None:
+        """A person's edit of pixels, by row-major index, was made (1) or taken back (-1)."""
+        if self._times_edited is None:
+            self._times_edited = np.zeros(self.current.size, np.int16)
+        self._times_edited[flat] += sign
 
-        In a semantic result a label is a class and no object, so that only pixels count.
-        """
-        stays = self.edited
-        if not self.state.semantic:
-            stays = stays | is_one_of(self.current, self.state.touched)
-        return np.where(stays, self.current, self.base)
+    def count_edits(self, times: np.ndarray) -> None:
+        """People's edits of earlier sessions: how often each pixel was changed, (H · W,)."""
+        before = self._times_edited
+        self._times_edited = times if before is None else before + times
 
-    def remember(self, digest: bytes | None = None) -> None:
-        """Keep the present state, so that undo and redo find it again."""
-        self._states[digest or digest_of(self.current)] = _Remembered(
-            self.state, self.base, np.packbits(self.edited)
-        )
-        while len(self._states) > _STATES_KEPT:
-            self._states.popitem(last=False)
+    @property
+    def edited(self) -> np.ndarray:
+        """Pixels (H, W) that a person changed, as bool."""
+        if self._times_edited is None:
+            return np.zeros(self.current.shape, bool)
+        return (self._times_edited > 0).reshape(self.current.shape)
 
-    def follow(self, made: Composition) -> None:
-        """Take over what was just written to the plane."""
-        self.current = made.labels
-        self.state = made.state
-        if not np.array_equal(self.base, made.base):
-            self.base = made.base
-        self.proposals, self.proposals_saved = made.proposals, False
-        self.remember(made.digest)
+    def edited_at(self, here: tuple[slice, slice]) -> np.ndarray:
+        """Pixels that a person changed in a part of the plane, as bool."""
+        if self._times_edited is None:
+            return np.zeros(self.current[here].shape, bool)
+        return self._times_edited.reshape(self.current.shape)[here] > 0
 
-    def commit(self, plane: np.ndarray, row: pd.DataFrame, gone: Iterable[int] = ()) -> None:
-        """Take over a plane on which a person committed one object; it is theirs from now on."""
-        label = int(row["label"].iloc[0])
-        self.edited = self.edited | (plane != self.current)
-        areas = count_pixels(plane)
-        touched = (self.state.touched | {label}) & areas.keys()
-        own = (self.state.own & areas.keys()) - touched - set(gone)
-        objects = with_row(self.state.objects, row, areas)
-        self.state = Written(frozenset(own), touched, objects, self.state.semantic)
-        self.current = plane
-        self.remember()
+    def kept(self, table: ObjectTable) -> np.ndarray:
+        """See `Draft.kept`."""
+        return Draft(self.current, self.edited, table, self.basis).kept()
 
-    def reconcile(self, plane: np.ndarray) -> bool:
-        """Take notice of what happened to the plane; True if anything did."""
-        if np.array_equal(plane, self.current):
-            return False
-        known = self._states.get(digest_of(plane))
-        if known is None:
-            self._take_edits(plane)
-        else:
-            self.state, self.base = known.state, known.base
-            bits = np.unpackbits(known.edited, count=plane.size)
-            self.edited = bits.astype(bool).reshape(plane.shape)
-        self.current = plane.copy()
-        if known is None:
-            self.remember()
-        return True
-
-    def _take_edits(self, plane: np.ndarray) -> None:
-        changed = plane != self.current
-        self.edited = self.edited | changed
-        involved = {int(v) for v in np.union1d(plane[changed], self.current[changed]) if v}
-        areas = count_pixels(plane)
-        touched = (self.state.touched | involved) & areas.keys()
-        self.state = Written(
-            frozenset((self.state.own & areas.keys()) - touched),
-            frozenset(touched),
-            edited(self.state.objects, touched, areas),
-            self.state.semantic,
-        )
-
-
-def digest_of(plane: np.ndarray) -> bytes:
-    """Hash of labels (H, W), the same for every integer type that holds them."""
-    same_type = np.ascontiguousarray(plane, dtype=np.int64 if plane.itemsize > 4 else np.int32)
-    return hashlib.blake2b(same_type.data, digest_size=16).digest()
+    def draft(self, table: ObjectTable) -> Draft:
+        """A copy for a job to compose on."""
+        return Draft(self.current.copy(), self.edited, table.copy(), self.basis, self.version)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from napari.layers import Labels
 
+from napari_vlseg.object_table import ObjectTable
 from napari_vlseg.ui.geometry import Key
 from napari_vlseg.ui.layers import overwrite_plane, read_plane
 from napari_vlseg.ui.planes import PlaneRecord
@@ -22,16 +23,17 @@ class Preview:
     key
         The plane, see `napari_vlseg.ui.geometry.plane_key`.
     record : PlaneRecord
-        Reconciled with the plane.
+    table : ObjectTable
+        The layer's objects.
     """
 
-    def __init__(self, layer: Labels, key: Key, record: PlaneRecord) -> None:
+    def __init__(self, layer: Labels, key: Key, record: PlaneRecord, table: ObjectTable) -> None:
         self.layer, self.key = layer, key
         self.before = record.current
-        kept = record.kept()
+        kept = record.kept(table)
         free = (kept == 0) & ~record.edited
         self._free, self._around = free, kept
-        self._is_semantic = record.state.semantic
+        self._is_semantic = record.basis.semantic
         self._highest = int(self.before.max(initial=0))
         self._present = np.where(free & (self.before != kept), self.before, 0)
         # What one class gives where it is: kept pixels, else present objects, else a new label.

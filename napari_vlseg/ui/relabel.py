@@ -8,18 +8,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from napari.layers import Image
 from psygnal import Signal
 
 from napari_vlseg.errors import PromptError
-from napari_vlseg.images import plane_shape
 from napari_vlseg.models.registry import specs
 from napari_vlseg.proposals import PostProcess, Proposals
-from napari_vlseg.ui.composing import Composition
-from napari_vlseg.ui.geometry import image_array
-from napari_vlseg.ui.jobs import Target, settle_job
+from napari_vlseg.ui.editing.composed import Written
+from napari_vlseg.ui.jobs import settle_job
 from napari_vlseg.ui.layers import show_heatmap
-from napari_vlseg.ui.planes import PlaneRecord
 from napari_vlseg.ui.results import Place
 from napari_vlseg.ui.runner import Handlers
 from napari_vlseg.workflow.propose import preview
@@ -88,11 +84,20 @@ class Relabeller:
         if image is None or record is None or record.proposals is None:
             return
         look = self._wanted(record.proposals)
-        shown = record.shown if record.shown is not None else record.proposals.classes
+        shown = record.basis.shown
+        shown = record.proposals.classes if shown is None else shown
         if look == Look(_thresholds(record.proposals), shown, record.proposals.postprocess):
             controller.results.end_preview()
             return
-        self._settle(image, record.proposals, look)
+        self._settle(controller.place(image), record.proposals, look)
+
+    def replace_others(self) -> None:
+        """Compose the plane in view anew so that its proposals replace what nobody touched."""
+        controller = self._controller
+        image, record = controller.images.layer, controller.record
+        if image is not None and record is not None and record.proposals is not None:
+            place = replace(controller.place(image), policy="replace")
+            self._settle(place, record.proposals, self._wanted(record.proposals))
 
     def heatmap(self, position: int) -> None:
         """Show the probabilities of a class on the plane in view."""
@@ -131,34 +136,32 @@ class Relabeller:
             return model.default_threshold
         return self._defaults.get(proposals.model.name, present)
 
-    def _settle(self, image: Image, proposals: Proposals, look: Look) -> None:
+    def _settle(self, place: Place, proposals: Proposals, look: Look) -> None:
         controller = self._controller
-        place = controller.place(image)
-        shape = plane_shape(image_array(image), place.view)
-        draft = controller.results.draft(image, place.key, shape)
-        draft.shown = look.shown
-        target = Target(draft, place.policy, controller.results.floor(image, place.key))
+        target = controller.results.aim(place, "threshold", look.shown)
         work = settle_job(proposals, dict(look.thresholds), look.shown, look.postprocess, target)
 
-        def done(made: Composition) -> None:
-            self._on_settled(place, proposals, draft, made)
+        def done(written: Written) -> None:
+            self._on_settled(place, proposals, look, written)
 
         handlers = Handlers(lambda event: None, done, self._on_failed, self._on_cancelled)
         controller.runner.start(SETTLE_LANE, work, handlers)
 
-    def _on_settled(
-        self, place: Place, asked: Proposals, draft: PlaneRecord, made: Composition
-    ) -> None:
+    def _on_settled(self, place: Place, asked: Proposals, look: Look, written: Written) -> None:
         controller = self._controller
         record = controller.results.record(place.image, place.key)
         if record is None or record.proposals is not asked:
             return
         with controller.told():
-            controller.results.write(place, draft, made)
+            if controller.results.write(place, written) is None:
+                # A person drew in the meantime.
+                on = controller.results.target(place.image)
+                self._settle(replace(place, on=on), asked, look)
+                return
             controller.mark_unsaved()
-            controller.say(found(made.proposals))
+            controller.say(found(written.made.proposals))
             if asked.refined_by is not None:
-                controller.tell(made.proposals.notices[-1], "info")
+                controller.tell(written.made.proposals.notices[-1], "info")
 
     def _on_failed(self, text: str) -> None:
         self._on_cancelled()

@@ -1,11 +1,9 @@
-"""The labels layers that results land on, and the memory of every plane in them."""
+"""The labels layers that results land on, and how results are put there."""
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -13,23 +11,26 @@ import pandas as pd
 from napari.components import ViewerModel
 from napari.layers import Image, Labels
 
-from napari_vlseg.errors import ImageError
-from napari_vlseg.images import ImageView
-from napari_vlseg.proposals import Proposals, empty_objects
-from napari_vlseg.ui.composing import Composition, Policy, compose
-from napari_vlseg.ui.geometry import Key, geometry
-from napari_vlseg.ui.layers import (
-    METADATA_KEY,
-    add_labels,
-    color,
-    get_objects,
-    read_plane,
-    set_objects,
-    write_plane,
+from napari_vlseg.images import ImageView, plane_shape
+from napari_vlseg.object_table import ObjectTable
+from napari_vlseg.proposals import Proposals
+from napari_vlseg.ui.composing import Policy
+from napari_vlseg.ui.editing.composed import Target, Written
+from napari_vlseg.ui.geometry import (
+    Key,
+    geometry,
+    image_array,
+    plane_index,
+    shape_without_channels,
 )
-from napari_vlseg.ui.objects import count_pixels, is_one_of
-from napari_vlseg.ui.planes import PlaneRecord, Written
+from napari_vlseg.ui.layers import add_labels, color, get_objects, overwrite_plane, set_objects
+from napari_vlseg.ui.objects import is_one_of
+from napari_vlseg.ui.planes import Draft, PlaneRecord
 from napari_vlseg.ui.preview import Preview
+
+if TYPE_CHECKING:
+    from napari_vlseg.ui.editing.book import LayerBook
+    from napari_vlseg.ui.editing.desk import EditDesk
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,10 +42,10 @@ class Place:
     image : napari.layers.Image
     view : ImageView
     key
-        The plane, see `napari_vlseg.ui.layers.plane_key`.
+        The plane, see `napari_vlseg.ui.geometry.plane_key`.
     on : napari.layers.Labels or None
         The labels layer at the time of asking.
-    policy : {"keep", "replace", "add"}
+    policy : {"keep", "replace", "add", "ask"}
     """
 
     image: Image
@@ -55,12 +56,19 @@ class Place:
 
 
 class Results:
-    """Which labels layer belongs to which image, and what was written to its planes."""
+    """Which labels layer belongs to which image, and what was written to its planes.
 
-    def __init__(self, viewer: ViewerModel) -> None:
+    Parameters
+    ----------
+    viewer : napari.components.ViewerModel
+    editing : EditDesk
+        Journals what is written.
+    """
+
+    def __init__(self, viewer: ViewerModel, editing: EditDesk) -> None:
         self._viewer = viewer
+        self._editing = editing
         self._targets: WeakKeyDictionary[Image, Labels] = WeakKeyDictionary()
-        self._records: WeakKeyDictionary[Labels, dict[Key, PlaneRecord]] = WeakKeyDictionary()
         self._preview: Preview | None = None
 
     def target(self, image: Image) -> Labels | None:
@@ -84,88 +92,73 @@ class Results:
         else:
             self._targets[image] = layer
 
+    def require_target(self, place: Place) -> Labels:
+        """The labels layer of a place, made where there is none."""
+        layer = self.target(place.image)
+        if layer is None:
+            layer = add_labels(self._viewer, place.image, place.view)
+            self._targets[place.image] = layer
+        return layer
+
     def image_of(self, labels: Labels) -> Image | None:
         """The image whose results land on a labels layer."""
         return next((image for image, layer in self._targets.items() if layer is labels), None)
 
     def record(self, image: Image, key: Key) -> PlaneRecord | None:
-        """What is known about a plane, if something was written to it."""
+        """What is known about a plane, if there is anything on it."""
         layer = self.target(image)
-        return None if layer is None else self._records.get(layer, {}).get(key)
+        book = None if layer is None else self._editing.known(layer)
+        return None if book is None else book.records.get(book.index(key))
 
     def records(self, layer: Labels) -> dict[Key, PlaneRecord]:
         """What is known about each plane of a layer."""
-        return dict(self._records.get(layer, {}))
+        book = self._editing.known(layer)
+        return {} if book is None else {book.key(i): record for i, record in book.records.items()}
 
-    def draft(self, image: Image, key: Key, shape: tuple[int, int]) -> PlaneRecord:
-        """A copy of a plane's memory, brought up to date, for a job to compose on."""
-        layer = self.target(image)
-        if layer is None:
-            return PlaneRecord.of(np.zeros(shape, np.int32), Written())
-        plane = self._plane(layer, key)
-        record = self._records.get(layer, {}).get(key)
-        if record is None:
-            return PlaneRecord.of(plane, self._found(layer, key))
-        record.reconcile(plane)
-        return copy.copy(record)
+    def aim(self, place: Place, op: str, shown: tuple[str, ...] | None = None) -> Target:
+        """Everything that a job needs to compose a result for a place.
 
-    def floor(self, image: Image, key: Key) -> int:
-        """Highest label on the other planes of the image's labels layer."""
-        layer = self.target(image)
-        if layer is None or layer.data.ndim == 2:
-            return 0
-        return max((_highest(plane) for plane in _other_planes(layer.data, key)), default=0)
-
-    def write(self, place: Place, draft: PlaneRecord, made: Composition) -> Labels:
-        """Put a composition on its plane, as one step of undo.
-
-        Where the person changed the plane after the draft was taken, or took its layer away,
-        it is composed anew.
-
-        Raises
-        ------
-        ImageError
-            If the labels layer no longer fits, or can't be written.
+        Parameters
+        ----------
+        place : Place
+        op : {"propose", "threshold"}
+        shown : tuple of str, optional
+            Classes that are visible.
         """
-        image, key = place.image, place.key
-        layer = self.target(image)
-        if layer is not place.on:
-            draft = self.draft(image, key, made.labels.shape)
-            made = compose(draft, made.proposals, place.policy, self.floor(image, key))
-        if layer is None:
-            layer = add_labels(self._viewer, image, place.view)
-            self._targets[image] = layer
-        present = self._plane(layer, key)
-        if present.shape != made.labels.shape:
-            raise ImageError(
-                f"“{layer.name}” no longer has the shape of its image: choose a new layer."
-            )
-        if draft.reconcile(present):
-            made = compose(draft, made.proposals, place.policy, self.floor(image, key))
-        write_plane(layer, key, made.labels, present)
-        self._preview = None
-        draft.follow(made)
-        self._records.setdefault(layer, {})[key] = draft
-        color(layer, made.proposals)
-        self._mirror(layer)
-        return layer
+        image, view, stamp = place.image, place.view, self._editing.pace.stamp()
+        if place.on is None:
+            shape = shape_without_channels(image, view)
+            plane = np.zeros(plane_shape(image_array(image), view), np.int32)
+            index = plane_index(image, view, place.key)
+            return Target(Draft.of(plane), place.policy, shape, index, op, stamp, shown)
+        book, index = self._up_to_date(place.on, place.key)
+        draft = book.record(index).draft(book.table)
+        return Target(draft, place.policy, book.shape, index, op, stamp, shown)
 
-    def put(self, place: Place, draft: PlaneRecord) -> Labels:
-        """Write the plane of a draft that a person committed to, as one step of undo.
+    def write(self, place: Place, made: Written) -> Labels | None:
+        """Put a composition on its plane, as one edit.
+
+        Returns
+        -------
+        napari.layers.Labels or None
+            The layer; None where the plane, or the layer, is no longer what it was composed on.
 
         Raises
         ------
         ImageError
             If the labels layer can't be written.
         """
-        layer = self.target(place.image)
-        if layer is None:
-            layer = add_labels(self._viewer, place.image, place.view)
-            self._targets[place.image] = layer
-        write_plane(layer, place.key, draft.current, self._plane(layer, place.key))
-        self._preview = None
-        self._records.setdefault(layer, {})[place.key] = draft
-        self._mirror(layer)
+        if self.target(place.image) is not place.on:
+            return None
+        layer = self.require_target(place)
+        book, index = self._up_to_date(layer, place.key)
+        record = book.record(index)
+        draft = made.draft
+        if (record.version, book.table.version) != (draft.version, draft.table.version):
+            return None
+        self._editing.place(book, made, lambda: self._overwrite(layer, place.key, made))
+        record.proposals, record.proposals_saved = made.made.proposals, False
+        color(layer, record.proposals, record.basis.semantic)
         return layer
 
     def preview(self, image: Image, key: Key, classes: np.ndarray) -> None:
@@ -174,31 +167,29 @@ class Results:
         if layer is None or record is None:
             return
         if self._preview is None or (self._preview.layer, self._preview.key) != (layer, key):
-            record.reconcile(self._plane(layer, key))
-            self._preview = Preview(layer, key, record)
+            book, index = self._up_to_date(layer, key)
+            self._preview = Preview(layer, key, book.record(index), book.table)
         n_classes = 1 if record.proposals is None else len(record.proposals.classes)
-        self._preview.show(classes, n_classes)
+        with self._editing.writing(layer):
+            self._preview.show(classes, n_classes)
 
-    def end_preview(self) -> None:
-        """Put back what was on the plane before the preview."""
-        preview, self._preview = self._preview, None
-        if preview is not None and preview.layer in self._viewer.layers:
-            preview.end()
+    def is_preview(self, layer: Labels) -> bool:
+        """Whether a layer shows a preview just now."""
+        return self._preview is not None and self._preview.layer is layer
+
+    def end_preview(self, layer: Labels | None = None) -> None:
+        """Put back what was on the plane before the preview: of one layer, or whatever it is on."""
+        preview = self._preview
+        if preview is None or (layer is not None and preview.layer is not layer):
+            return
+        self._preview = None
+        if preview.layer in self._viewer.layers:
+            with self._editing.writing(preview.layer):
+                preview.end()
 
     def reconcile(self, layer: Labels) -> bool:
-        """Take notice of edits on a layer; True if there were any."""
-        if self._preview is not None:
-            return False
-        changed = False
-        for key, record in self._records.get(layer, {}).items():
-            plane = read_plane(layer, key)
-            if plane.shape != record.current.shape:
-                del self._records[layer]
-                return True
-            changed |= record.reconcile(plane)
-        if changed:
-            self._mirror(layer)
-        return changed
+        """Take notice of changes on all planes of a layer; True if there were any."""
+        return self._editing.look(layer, everywhere=True)
 
     def adopt(self, image: Image, layer: Labels, objects: pd.DataFrame) -> None:
         """Take over a labels layer that a project restored, with its objects."""
@@ -206,64 +197,45 @@ class Results:
         set_objects(layer, objects)
 
     def restore(self, layer: Labels, key: Key, proposals: Proposals) -> None:
-        """Take over the proposals of a plane from a project, next to its corrected labels."""
-        record = PlaneRecord.of(read_plane(layer, key), self._found(layer, key))
+        """Take over the proposals of a plane from a project, next to its corrected labels.
+
+        Where no journal tells what a person erased, it is what was proposed and is not there.
+        """
+        book = self._editing.book(layer)
+        record = book.record(book.index(key))
         record.proposals = proposals
-        record.base = np.where(is_one_of(record.current, record.state.own), 0, record.current)
-        record.edited = (proposals.labels > 0) & (record.current == 0)
-        self._records.setdefault(layer, {})[key] = record
+        semantic = proposals.postprocess.mode == "semantic"
+        if semantic:
+            table = book.table
+            drawn = [
+                label
+                for label, source in zip(table.column("label"), table.column("source"), strict=True)
+                if source == "manual"
+            ]
+            base = np.where(is_one_of(record.current, drawn), record.current, 0)
+            record.basis = replace(record.basis, base=base, semantic=True)
+            color(layer, proposals, semantic)
+        if not book.has_past:
+            record.count_edit(np.flatnonzero((proposals.labels > 0) & (record.current == 0)), 1)
 
     def objects(self, layer: Labels) -> pd.DataFrame:
-        """All objects of a layer, one row each."""
-        table = get_objects(layer)
-        return empty_objects() if table is None else table
+        """All objects of a layer, one row each; those that were rejected, too."""
+        if self._editing.known(layer) is None:
+            table = get_objects(layer)
+            return ObjectTable().to_frame() if table is None else table
+        return self._editing.table(layer).to_frame()
 
-    def _plane(self, layer: Labels, key: Key) -> np.ndarray:
-        """What is on a plane, a preview taken away."""
-        if self._preview is not None:
-            if (self._preview.layer, self._preview.key) == (layer, key):
-                return self._preview.before
-            self.end_preview()
-        return read_plane(layer, key)
+    def _up_to_date(self, layer: Labels, key: Key) -> tuple[LayerBook, tuple[int, ...]]:
+        """The journal of a layer, and a plane on which it knows everything."""
+        book = self._editing.book(layer)
+        index = book.index(key)
+        if not self.is_preview(layer):
+            self._editing.look_at(book, index)
+        return book, index
 
-    def _found(self, layer: Labels, key: Key) -> Written:
-        """What the features of a layer say about labels that were not written just now."""
-        present = set(count_pixels(read_plane(layer, key)))
-        table = self.objects(layer)
-        rows = table[table["label"].isin(present)]
-        proposed = (rows["status"] == "proposed") & (rows["source"] == "auto")
-        own = {int(v) for v in rows.loc[proposed, "label"]}
-        touched = present - own if METADATA_KEY in layer.metadata else set(rows["label"]) - own
-        return Written(frozenset(own), frozenset(int(v) for v in touched), rows)
-
-    def _mirror(self, layer: Labels) -> None:
-        """Show the objects of all known planes in the layer's features."""
-        records = self._records.get(layer, {}).values()
-        tables = [r.state.objects for r in records if len(r.state.objects)]
-        known = {int(v) for table in tables for v in table["label"]}
-        rest = self.objects(layer)
-        elsewhere = (
-            rest[~rest["label"].isin(known)] if len(records) < _n_planes(layer) else rest[:0]
-        )
-        parts = [*tables, *([elsewhere] if len(elsewhere) else [])]
-        joined = pd.concat(parts, ignore_index=True) if parts else empty_objects()
-        set_objects(layer, joined.drop_duplicates("label"))
-
-
-def _n_planes(layer: Labels) -> int:
-    return int(np.prod(layer.data.shape[:-2]))
-
-
-def _highest(plane: Any) -> int:
-    return int(np.max(plane, initial=0))
-
-
-def _other_planes(data: Any, key: Key) -> Iterator[Any]:
-    fixed = [axis for axis, part in enumerate(key) if part is not None]
-    here = tuple(key[axis] for axis in fixed)
-    for place in np.ndindex(*(data.shape[axis] for axis in fixed)):
-        if place != here:
-            index: list[Any] = [slice(None)] * data.ndim
-            for axis, position in zip(fixed, place, strict=True):
-                index[axis] = position
-            yield data[tuple(index)]
+    def _overwrite(self, layer: Labels, key: Key, made: Written) -> None:
+        """Write a whole plane, over what a preview shows there."""
+        labels = made.made.labels
+        overwrite_plane(layer, key, labels, int(labels.max(initial=0)))
+        if self.is_preview(layer):
+            self._preview = None

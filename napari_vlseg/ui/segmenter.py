@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from napari.layers import Image
 
 from napari_vlseg.events import Event, Progress
-from napari_vlseg.images import plane_shape
-from napari_vlseg.ui.composing import Composition
-from napari_vlseg.ui.geometry import image_array
-from napari_vlseg.ui.jobs import Outliner, Target, segment_job
-from napari_vlseg.ui.planes import PlaneRecord
+from napari_vlseg.ui.editing.composed import Written
+from napari_vlseg.ui.jobs import Outliner, compose_job, segment_job
 from napari_vlseg.ui.progress import Clock
 from napari_vlseg.ui.prompt_editor import Question, question
 from napari_vlseg.ui.relabel import found
@@ -24,6 +21,8 @@ if TYPE_CHECKING:
 
 MODEL_LANE = "model"
 
+_MOST_TRIES = 4
+
 
 @dataclass(frozen=True, eq=False)
 class Asked:
@@ -31,8 +30,8 @@ class Asked:
 
     place: Place
     data: Any
-    draft: PlaneRecord
     question: Question
+    tries: int = 0
 
 
 class Segmenter:
@@ -59,8 +58,6 @@ class Segmenter:
             prompts = controller.prompts.table
             prompts.active  # noqa: B018 - raises for an empty question
             asked = self._ask(image)
-            place = asked.place
-            floor = controller.results.floor(image, place.key)
             work = segment_job(
                 controller.models,
                 controller.settings,
@@ -68,7 +65,7 @@ class Segmenter:
                 prompts,
                 controller.relabel.postprocess,
                 controller.embeddings,
-                Target(asked.draft, place.policy, floor),
+                controller.results.aim(asked.place, "propose"),
                 Outliner(controller.clicks.models, controller.clicks.settings)
                 if controller.outlines
                 else None,
@@ -94,11 +91,7 @@ class Segmenter:
 
     def _ask(self, image: Image) -> Asked:
         controller = self._controller
-        place = controller.place(image)
-        shape = plane_shape(image_array(image), place.view)
-        draft = controller.results.draft(image, place.key, shape)
-        draft.shown = None
-        return Asked(place, image.data, draft, question(controller.prompts.table))
+        return Asked(controller.place(image), image.data, question(controller.prompts.table))
 
     def _handlers(self, asked: Asked) -> Handlers:
         return Handlers(
@@ -121,19 +114,34 @@ class Segmenter:
         else:
             controller.tell(event.message, "warning")
 
-    def _on_done(self, asked: Asked, made: Composition) -> None:
+    def _on_done(self, asked: Asked, written: Written) -> None:
         controller = self._controller
         stale = self._why_stale(asked)
         if stale:
             self._end(stale)
             return
         with controller.told():
-            layer = controller.results.write(asked.place, asked.draft, made)
-            controller.watch(layer)
+            if controller.results.write(asked.place, written) is None:
+                self._compose_anew(asked, written)
+                return
             controller.mark_unsaved()
-            controller.say(found(made.proposals))
+            controller.say(found(written.made.proposals))
         self._end(controller.activity)
+        controller.asking.consider(written.made.overlap)
         controller.relabel.settle_if_changed()
+
+    def _compose_anew(self, asked: Asked, written: Written) -> None:
+        """Put the answer on the labels as they are by now: a person drew in the meantime."""
+        controller = self._controller
+        place = replace(asked.place, on=controller.results.target(asked.place.image))
+        again = replace(asked, place=place, tries=asked.tries + 1)
+        target = controller.results.aim(place, "propose")
+        self._asked = again
+        if again.tries < _MOST_TRIES:
+            work = compose_job(written.made.proposals, target)
+            controller.runner.start(MODEL_LANE, work, self._handlers(again))
+        else:  # who never puts the brush down waits for it once
+            self._on_done(again, target.compose(written.made.proposals))
 
     def _why_stale(self, asked: Asked) -> str:
         """Why an answer can't be used any more, or nothing."""

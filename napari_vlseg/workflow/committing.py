@@ -39,6 +39,14 @@ class LabelChange:
     after: np.ndarray
     gone: tuple[int, ...] = ()
 
+    def moved(self, rows: int, cols: int) -> tuple[slice, slice, np.ndarray]:
+        """Where it changes a larger array in which the labels begin at a place, and to what."""
+        return (
+            slice(self.rows.start + rows, self.rows.stop + rows),
+            slice(self.cols.start + cols, self.cols.stop + cols),
+            self.after,
+        )
+
     def applied(self, labels: np.ndarray) -> np.ndarray:
         """A copy of the labels (H, W) with the change, wider where the number needs it."""
         highest = int(self.after.max(initial=0))
@@ -97,6 +105,31 @@ def apply_mask(
     if gone:
         after = np.where(np.isin(after, gone), 0, after)
     return _difference(labels, _with(after, here, allowed, label), label, gone)
+
+
+def region_of(
+    labels: np.ndarray, top: int, left: int, mask: npt.NDArray[np.bool_], label: int
+) -> tuple[slice, slice]:
+    """The part of labels (H, W) that committing a mask may look at or change.
+
+    That is the box around the mask, the object that it goes to and the objects below it.
+
+    Parameters
+    ----------
+    labels, top, left, mask, label
+        As in `apply_mask`.
+    """
+    here = slice(top, top + mask.shape[0]), slice(left, left + mask.shape[1])
+    involved = {label, *np.unique(labels[here][mask]).tolist()} - {0}
+    place = np.isin(labels, list(involved)) if len(involved) > 1 else labels == label
+    rows = np.flatnonzero(place.any(axis=1))
+    cols = np.flatnonzero(place.any(axis=0))
+    if not len(rows):
+        return here
+    return (
+        slice(min(top, int(rows[0])), max(here[0].stop, int(rows[-1]) + 1)),
+        slice(min(left, int(cols[0])), max(here[1].stop, int(cols[-1]) + 1)),
+    )
 
 
 def target_of(

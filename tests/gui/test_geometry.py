@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import dask.array as da
 import numpy as np
 import pytest
 from napari.components import ViewerModel
 from napari.layers import Image
 
+from napari_vlseg.errors import ImageError
 from napari_vlseg.images import ImageView
 from napari_vlseg.ui.geometry import axes_of, geometry, pixel_size_of, plane_index, plane_key
-from napari_vlseg.ui.layers import add_labels, show_heatmap, write_plane
+from napari_vlseg.ui.layers import add_labels, show_heatmap, write_pixels
 
 FIRST, SECOND = ImageView(channel_axis=0), ImageView(channel_axis=1)
 CASES = [
@@ -92,15 +94,26 @@ def test_pixel_size_has_the_units_of_the_layer() -> None:
     assert pixel_size_of(Image(np.zeros((8, 9))), ImageView()) == (None, "")
 
 
-def test_a_write_is_one_step_of_undo_and_widens_small_types() -> None:
-    viewer = ViewerModel()
-    layer = viewer.add_labels(np.zeros((3, 8, 9), np.uint8))
-    plane = np.arange(72, dtype=np.int32).reshape(8, 9)
-    write_plane(layer, (1, None, None), plane)
-    np.testing.assert_array_equal(layer.data[1], plane)
-    layer.undo()
-    assert not layer.data.any()
-    layer.redo()
-    np.testing.assert_array_equal(layer.data[1], plane)
-    write_plane(layer, (1, None, None), plane * 10)
-    np.testing.assert_array_equal(layer.data[1], plane * 10)
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_pixels_are_written_whatever_the_array_and_small_types_widened(order: str) -> None:
+    layer = ViewerModel().add_labels(np.zeros((3, 8, 9), np.uint8, order=order))
+    flat = np.arange(72, 144)
+    write_pixels(layer, flat, np.arange(72))
+    np.testing.assert_array_equal(layer.data[1].ravel(), np.arange(72))
+    write_pixels(layer, flat, np.arange(72) * 10)
+    np.testing.assert_array_equal(layer.data[1].ravel(), np.arange(72) * 10)
+    assert not layer.data[::2].any()
+
+
+def test_labels_that_are_no_numpy_array_are_written_by_slices() -> None:
+    layer = ViewerModel().add_labels(da.zeros((3, 8, 9), dtype="int32"))
+    write_pixels(layer, np.array([80, 90, 200]), np.array([4, 5, 6]))
+    np.testing.assert_array_equal(np.asarray(layer.data).ravel()[[80, 90, 200]], (4, 5, 6))
+
+
+def test_a_layer_that_cannot_be_written_says_what_to_do() -> None:
+    data = np.zeros((8, 9), np.int32)
+    data.flags.writeable = False
+    layer = ViewerModel().add_labels(data)
+    with pytest.raises(ImageError, match="choose a new layer"):
+        write_pixels(layer, np.array([3]), np.array([4]))

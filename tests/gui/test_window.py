@@ -13,6 +13,7 @@ from qtpy.QtCore import Qt
 from tests.gui.driving import (
     drag_threshold,
     n_labels,
+    press_key,
     press_segment,
     type_phrase,
     wait_for_look,
@@ -72,12 +73,13 @@ def test_threshold_moves_labels_without_the_model(segmented: Any, qtbot: Any) ->
 
 def test_preview_follows_the_slider_and_leaves_no_undo_step(segmented: Any, qtbot: Any) -> None:
     layer, row = segmented.controller.labels, segmented.table.rows[0]
-    before, steps = int((layer.data > 0).sum()), len(layer._undo_history)
+    ledger = segmented.controller.editing.ledger(layer)
+    before, steps = int((layer.data > 0).sum()), ledger.last
     row.threshold.setValue(0.3)
     qtbot.waitUntil(lambda: (layer.data > 0).sum() > before, timeout=1000)
-    assert len(layer._undo_history) == steps
+    assert ledger.last == steps
     drag_threshold(qtbot, segmented, 0.3)
-    assert len(layer._undo_history) == steps + 1
+    assert ledger.last == steps + 1
 
 
 def test_a_correction_survives_the_threshold(segmented: Any, qtbot: Any) -> None:
@@ -100,13 +102,17 @@ def test_undo_takes_back_one_whole_write(segmented: Any, qtbot: Any) -> None:
     layer = segmented.controller.labels
     first = layer.data.copy()
     drag_threshold(qtbot, segmented, 0.3)
-    layer.undo()
-    wait_for_look(qtbot, segmented)
+    segmented.controller.viewer.layers.selection.active = layer
+    undo = Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier
+    press_key(qtbot, segmented, *undo)
     np.testing.assert_array_equal(layer.data, first)
     assert set(layer.features["threshold"]) == {0.5}
     assert set(layer.features["status"]) == {"proposed"}
-    layer.undo()
+    press_key(qtbot, segmented, *undo)
     assert not layer.data.any()
+    redo = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier
+    press_key(qtbot, segmented, Qt.Key.Key_Z, redo)
+    np.testing.assert_array_equal(layer.data, first)
 
 
 def test_painting_with_the_mouse_on_the_canvas(segmented: Any, qtbot: Any) -> None:

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from napari.layers import Labels
 
 from napari_vlseg.errors import PromptError
-from napari_vlseg.proposals import new_uid
+from napari_vlseg.object_table import ObjectTable, RowChange
+from napari_vlseg.pixel_changes import PixelChange
 from napari_vlseg.ui.clicks.spots import Spot, spot_in_view
+from napari_vlseg.ui.editing.book import Index, LayerBook
+from napari_vlseg.ui.editing.rows import Said, committed, highest_label
 from napari_vlseg.ui.layers import read_plane
-from napari_vlseg.ui.objects import is_one_of, row_of
-from napari_vlseg.ui.planes import PlaneRecord
+from napari_vlseg.ui.objects import is_one_of
+from napari_vlseg.ui.planes import PlaneRecord, Standing
 from napari_vlseg.ui.results import Place
 from napari_vlseg.workflow.clicking import ClickSession
-from napari_vlseg.workflow.committing import CommitMode, apply_mask, target_of
+from napari_vlseg.workflow.committing import CommitMode, apply_mask, region_of, target_of
 from napari_vlseg.workflow.outlines import Outline
 
 if TYPE_CHECKING:
@@ -29,6 +33,16 @@ _DONE = {
     "subtract": "taken away from object {label}",
     "replace": "object {label} replaced",
 }
+
+
+@dataclass(frozen=True, eq=False)
+class Commit:
+    """A commit that is not made yet."""
+
+    label: int
+    pixels: PixelChange
+    rows: tuple[RowChange, ...]
+    cause: Mapping[str, Any]
 
 
 class Committer:
@@ -53,21 +67,43 @@ class Committer:
         assert session is not None
         assert session.outline is not None
         assert spot is not None
-        outline, key = session.outline, spot.key
-        results = controller.results
-        draft = results.draft(spot.image, key, spot.shape)
-        label = self._label(mode, draft, outline, results.floor(spot.image, key))
-        change = apply_mask(
-            draft.current, outline.top, outline.left, outline.mask, mode, label, _protected(draft)
+        results, editing = controller.results, controller.editing
+        policy, target = controller.policy, results.target(spot.image)
+        layer = results.require_target(Place(spot.image, spot.view, spot.key, target, policy))
+        results.end_preview(layer)
+        book = editing.book(layer)
+        index = book.index(spot.key)
+        editing.look_at(book, index)
+        made = self._plan(book, index, session, mode)
+        editing.do(
+            layer, "commit", pixels=made.pixels, rows=made.rows, plane=index, cause=made.cause
         )
-        draft.commit(change.applied(draft.current), self._row(session, draft, label), change.gone)
-        target = results.target(spot.image)
-        layer = results.put(Place(spot.image, spot.view, key, target, controller.policy), draft)
-        layer.selected_label = label
-        controller.watch(layer)
+        editing.mirror(layer)
+        layer.selected_label = made.label
         controller.mark_unsaved()
-        controller.say(_DONE[mode].format(label=label, name=desk.class_name))
-        return label
+        controller.say(_DONE[mode].format(label=made.label, name=desk.class_name))
+        return made.label
+
+    def _plan(
+        self, book: LayerBook, index: Index, session: ClickSession, mode: CommitMode
+    ) -> Commit:
+        desk, outline = self._desk, session.outline
+        assert outline is not None
+        record = book.record(index)
+        label = self._label(mode, book, record, outline)
+        here = region_of(record.current, outline.top, outline.left, outline.mask, label)
+        rows, cols = here
+        labels = record.current[here]
+        protected = _protected(record, here, Standing.of(book.table))
+        top, left = outline.top - rows.start, outline.left - cols.start
+        change = apply_mask(labels, top, left, outline.mask, mode, label, protected)
+        pixels = book.change_in(index, *change.moved(rows.start, cols.start))
+        # A class is never wholly decided: the next result may go on with it elsewhere.
+        status = "edited" if record.basis.semantic else "accepted"
+        said = Said(desk.class_name, session.describe(), desk.model, outline.score, status)
+        stamp = self._controller.editing.pace.acted()
+        cause = {"prompt": said.prompt, "model": said.model, "mode": mode}
+        return Commit(label, pixels, committed(book.table, pixels, label, said, stamp), cause)
 
     def object_at(self, spot: Spot, position: np.ndarray | None) -> tuple[int, np.ndarray]:
         """Label and mask (H, W) of an object: at a place of the world, or else the selected one.
@@ -115,46 +151,32 @@ class Committer:
         source = f"{layer.name}, label {label}"
         controller.references.take(desk.row, image, mask, source, controller.segmenter.start)
 
-    def _label(self, mode: CommitMode, draft: PlaneRecord, outline: Outline, floor: int) -> int:
+    def _label(
+        self, mode: CommitMode, book: LayerBook, record: PlaneRecord, outline: Outline
+    ) -> int:
         """The label that the outline goes to."""
-        if draft.state.semantic and mode in ("new", "add"):
-            return self._class_number(draft)
+        table = book.table
+        if record.basis.semantic and mode in ("new", "add"):
+            return self._class_number(table)
         if mode == "new":
-            return max(floor, int(draft.current.max(initial=0))) + 1
+            return highest_label(table) + 1
         desk = self._desk
-        label = desk.target or target_of(draft.current, outline.top, outline.left, outline.mask)
+        label = desk.target or target_of(record.current, outline.top, outline.left, outline.mask)
         if not label:
             raise PromptError("There is no object under the outline: press N for a new one.")
         return label
 
-    def _class_number(self, draft: PlaneRecord) -> int:
+    def _class_number(self, table: ObjectTable) -> int:
         """The number of the class where labels are classes; a class without one gets the next."""
-        objects = draft.state.objects
-        found = objects.loc[objects["class"] == self._desk.class_name, "label"]
-        return int(found.iloc[0]) if len(found) else int(draft.current.max(initial=0)) + 1
-
-    def _row(self, session: ClickSession, draft: PlaneRecord, label: int) -> pd.DataFrame:
-        """The object's row of the table, after this commit."""
-        outline, objects = session.outline, draft.state.objects
-        assert outline is not None
-        known = objects[objects["label"] == label]
-        if len(known):
-            return _corrected(known, session.describe(), self._desk.model)
-        return row_of(
-            object_uid=new_uid(),
-            label=label,
-            class_name=self._desk.class_name,
-            score=outline.score,
-            prompt=session.describe(),
-            model=self._desk.model,
-            status="accepted",
-            source="semi-auto",
-        )
+        classes = list(table.column("class"))
+        if self._desk.class_name in classes:
+            return int(table.column("label")[classes.index(self._desk.class_name)])
+        return highest_label(table) + 1
 
     def _class_of(self, label: int) -> str:
-        table = self._controller.results.objects(self._require_labels())
-        found = table.loc[table["label"] == label, "class"]
-        return str(found.iloc[0]) if len(found) else ""
+        table = self._controller.editing.table(self._require_labels())
+        uid = table.uid_of(label)
+        return "" if uid is None else str(table.get(uid, "class"))
 
     def _require_labels(self) -> Labels:
         layer = self._controller.labels
@@ -163,23 +185,12 @@ class Committer:
         return layer
 
 
-def _protected(draft: PlaneRecord) -> np.ndarray:
-    """Pixels (H, W) that other objects keep: all but those of untouched proposals."""
-    if draft.state.semantic:
-        return draft.edited & (draft.current > 0)
-    return (draft.current > 0) & ~is_one_of(draft.current, draft.state.own)
-
-
-def _corrected(known: pd.DataFrame, said: str, model: str) -> pd.DataFrame:
-    """The row of an object after clicks changed it: what it came from is still told."""
-    row = known.copy()
-    row["status"], row["source"] = "edited", "semi-auto"
-    row["prompt"] = "; ".join(part for part in (str(row["prompt"].iloc[0]), said) if part)
-    models = dict.fromkeys(
-        part for part in (*str(row["model"].iloc[0]).split(" + "), model) if part
-    )
-    row["model"] = " + ".join(models)
-    return row
+def _protected(record: PlaneRecord, here: tuple[slice, slice], standing: Standing) -> np.ndarray:
+    """Pixels that other objects keep: all but those of untouched proposals."""
+    labels = record.current[here]
+    if record.basis.semantic:
+        return record.edited_at(here) & (labels > 0)
+    return (labels > 0) & ~is_one_of(labels, standing.own)
 
 
 def _label_at(layer: Labels, position: object) -> int:

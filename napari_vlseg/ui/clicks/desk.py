@@ -190,8 +190,7 @@ class ClickDesk:
                 self.session = None
             self._show()
         elif self._controller.labels is not None and not self.in_progress:
-            self._controller.labels.undo()
-            self._controller.look_at_edits()
+            self._controller.editing.undo()
 
     def redo(self) -> None:
         """Do again what was taken back."""
@@ -199,8 +198,7 @@ class ClickDesk:
             if self.session.redo():
                 self._show()
         elif self._controller.labels is not None:
-            self._controller.labels.redo()
-            self._controller.look_at_edits()
+            self._controller.editing.redo()
 
     def next_candidate(self, by: int = 1) -> None:
         """Look at another candidate."""

@@ -1,0 +1,268 @@
+"""One labels layer, what its journal says it holds, and its objects."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from math import prod
+from weakref import ref
+
+import numpy as np
+from napari.layers import Labels
+
+from napari_vlseg.corrections.edits import Edit
+from napari_vlseg.corrections.ledger import Ledger
+from napari_vlseg.object_table import ObjectTable
+from napari_vlseg.pixel_changes import PixelChange
+from napari_vlseg.ui.editing.composed import Written
+from napari_vlseg.ui.geometry import Key
+from napari_vlseg.ui.layers import narrow, read_plane, type_for, write_pixels
+from napari_vlseg.ui.objects import is_one_of
+from napari_vlseg.ui.planes import Basis, PlaneRecord
+
+Index = tuple[int, ...]
+"""Position of a plane on the leading axes of the journal's array."""
+
+Counts = dict[Index, np.ndarray]
+"""How often people edited each pixel of planes: int16 in row-major order."""
+
+Decisions = dict[tuple[str, str], tuple[int, str]]
+"""By object and status: number of the edit that gave it last, and the status before."""
+
+OF_THE_PLUGIN = frozenset(("propose", "threshold", "import"))
+"""Kinds of edits that nobody drew: composing anew may take them back."""
+
+
+@dataclass(frozen=True)
+class Past:
+    """What people did in earlier sessions."""
+
+    counts: Counts = field(default_factory=dict)
+    decisions: Decisions = field(default_factory=dict)
+
+
+class LayerBook:
+    """Applies edits to the memory of a layer, and to the layer.
+
+    Parameters
+    ----------
+    layer : napari.layers.Labels
+    ledger : Ledger
+        Its shape is that of the layer, without an axis of length 1 that stands for channels.
+    table : ObjectTable
+    """
+
+    def __init__(self, layer: Labels, ledger: Ledger, table: ObjectTable) -> None:
+        self._layer = ref(layer)
+        self.ledger = ledger
+        self.table = table
+        self.shape = tuple(ledger.shape)
+        self._squeezed = _squeezed_axis(tuple(layer.data.shape), self.shape)
+        self._size = prod(self.shape[-2:])
+        self.is_news = False
+        """Whether something happened that nobody has looked at yet."""
+        self.decisions: Decisions = {}
+        self._bases: dict[int, tuple[Index, Basis, Basis]] = {}
+        self.records: dict[Index, PlaneRecord] = {}
+        for index in np.ndindex(*self.shape[:-2]):
+            plane = self.plane(index)
+            if plane.any():
+                self.records[index] = PlaneRecord(plane.copy())
+
+    @property
+    def layer(self) -> Labels:
+        """The layer; whoever asks has it in hand."""
+        layer = self._layer()
+        assert layer is not None
+        return layer
+
+    @property
+    def fits(self) -> bool:
+        """Whether the layer still has the shape of its journal."""
+        return prod(self.layer.data.shape) == prod(self.shape) and (
+            _without(tuple(self.layer.data.shape), self._squeezed) == self.shape
+        )
+
+    def index(self, key: Key) -> Index:
+        """The inverse of `key`."""
+        positions = [p for axis, p in enumerate(key) if axis != self._squeezed]
+        return tuple(p for p in positions if p is not None)
+
+    def key(self, index: Index) -> Key:
+        """Where a plane lies in the layer's array."""
+        key: list[int | None] = [*index, None, None]
+        if self._squeezed is not None:
+            key.insert(self._squeezed, 0)
+        return tuple(key)
+
+    def plane(self, index: Index) -> np.ndarray:
+        """What the layer holds on a plane, shape (H, W)."""
+        return read_plane(self.layer, self.key(index))
+
+    def record(self, index: Index) -> PlaneRecord:
+        """What the journal says of a plane."""
+        if index not in self.records:
+            self.records[index] = PlaneRecord(np.zeros(self.shape[-2:], self.layer.data.dtype))
+        return self.records[index]
+
+    def change_to(self, flat: np.ndarray, new: np.ndarray) -> PixelChange | None:
+        """The change that gives pixels, by ascending index, new values."""
+        return PixelChange.at(flat, self.values(flat), new)
+
+    def difference(self, index: Index) -> PixelChange | None:
+        """What happened to a plane of the layer that no journal knows of."""
+        plane, record = self.plane(index), self.records.get(index)
+        if record is None:
+            if not plane.any():
+                return None
+            record = self.record(index)
+        if np.array_equal(plane, record.current):
+            return None
+        return PixelChange.between(record.current, plane, self.shape, index)
+
+    @property
+    def has_past(self) -> bool:
+        """Whether the journal tells more than what the layer held at first."""
+        return self.ledger.last > 1
+
+    def take(self, made: Written) -> None:
+        """Take a composition into the memory, as a whole."""
+        self.table.become(made.table)
+        record = self.record(made.edit.plane)
+        record.current = made.made.labels.astype(self.layer.data.dtype, copy=False)
+        record.version += 1
+
+    def remember(self, edit: Edit, sign: int) -> None:
+        """Take an edit into the memory: the table, the planes and who changed which pixel.
+
+        Parameters
+        ----------
+        edit : Edit
+            As it is applied.
+        sign : int
+            1 where it is done or done again, -1 where it takes back one of its kind.
+        """
+        self.table.apply_with(edit.pixels, edit.rows)
+        if edit.pixels is None:
+            return
+        new = np.repeat(edit.pixels.new, edit.pixels.lengths)
+        for index, part, local in self._planes_of(edit.pixels.indices()):
+            record = self.record(index)
+            record.set(local, new[part])
+            if edit.op not in OF_THE_PLUGIN:
+                record.count_edit(local, sign)
+
+    def values(self, flat: np.ndarray) -> np.ndarray:
+        """What the journal says of pixels, by ascending index."""
+        found = np.zeros(flat.size, np.int64)
+        for index, part, local in self._planes_of(flat):
+            record = self.records.get(index)
+            if record is not None:
+                found[part] = record.current.reshape(-1)[local]
+        return found
+
+    def pixels_of(self, labels: Sequence[int], new: int) -> PixelChange | None:
+        """The change that gives all pixels of some labels another one."""
+        left = sum(
+            self.table.get(uid, "area") for uid in filter(None, map(self.table.uid_of, labels))
+        )
+        flat, old = [], []
+        for index, record in self.records.items():
+            if left <= 0:
+                break
+            local = np.flatnonzero(is_one_of(record.current, labels))
+            flat.append(local + self._offset(index))
+            old.append(record.current.reshape(-1)[local])
+            left -= local.size
+        return PixelChange.at(np.concatenate(flat), np.concatenate(old), new) if flat else None
+
+    def change_in(
+        self, index: Index, rows: slice, cols: slice, after: np.ndarray
+    ) -> PixelChange | None:
+        """The change that makes a part of a plane what is given, shape (h, w)."""
+        before = self.record(index).current[rows, cols]
+        row, col = np.nonzero(before != after)
+        flat = (row + rows.start) * self.shape[-1] + col + cols.start + self._offset(index)
+        return PixelChange.at(flat, before[row, col], after[row, col])
+
+    def recall(self, past: Past) -> None:
+        """Take in what people did in earlier sessions."""
+        self.decisions = past.decisions | self.decisions
+        for index, times in past.counts.items():
+            self.record(index).count_edits(times)
+
+    def count(self, counts: Counts, flat: np.ndarray, sign: int) -> None:
+        """Add an edit of pixels to what people edited."""
+        for index, _, local in self._planes_of(flat):
+            counts.setdefault(index, np.zeros(self._size, np.int16))[local] += np.int16(sign)
+
+    def note(self, edit: Edit, decisions: Decisions | None = None) -> None:
+        """Remember which edit, as it is journalled, rejected or flagged which object."""
+        noted = self.decisions if decisions is None else decisions
+        for row in edit.rows:
+            status = row.new and row.old and row.new.get("status")
+            if status in ("rejected", "flagged"):
+                noted[row.uid, status] = edit.number, str(row.old["status"])
+
+    def typed(self, edit: Edit) -> Edit:
+        """The edit, told which type the labels have after it where they need another one."""
+        highest = 0 if edit.pixels is None else int(edit.pixels.new.max())
+        before, after = np.dtype(self.layer.data.dtype), type_for(self.layer, highest)
+        if before == after:
+            return edit
+        return replace(edit, cause={**edit.cause, "dtype": str(after), "was_dtype": str(before)})
+
+    def show(self, edit: Edit) -> None:
+        """Write an edit to the layer.
+
+        Raises
+        ------
+        ImageError
+            If the layer can't be written; it is as it was.
+        """
+        if edit.pixels is not None:
+            values = np.repeat(edit.pixels.new, edit.pixels.lengths)
+            write_pixels(self.layer, edit.pixels.indices(), values)
+        if "dtype" in edit.cause:
+            narrow(self.layer, np.dtype(edit.cause["dtype"]))
+
+    def put_basis(self, number: int, index: Index, basis: Basis) -> None:
+        """Remember what an edit composed on."""
+        record = self.record(index)
+        self._bases[number] = (index, record.basis, basis)
+        record.basis = basis
+
+    def move_basis(self, number: int, sign: int) -> Index | None:
+        """Go back to before an edit (-1), or after it (1); gives its plane if it composed."""
+        if number not in self._bases:
+            return None
+        index, before, after = self._bases[number]
+        self.record(index).basis = after if sign > 0 else before
+        return index
+
+    def _offset(self, index: Index) -> int:
+        leading = self.shape[:-2]
+        return int(np.ravel_multi_index(index, leading)) * self._size if leading else 0
+
+    def _planes_of(self, flat: np.ndarray) -> Iterator[tuple[Index, slice, np.ndarray]]:
+        """Planes on which pixels lie, which of them do, and their index within the plane."""
+        if not flat.size:
+            return
+        for number in range(int(flat[0]) // self._size, int(flat[-1]) // self._size + 1):
+            low = number * self._size
+            start, stop = np.searchsorted(flat, (low, low + self._size))
+            if start < stop:
+                index = tuple(int(i) for i in np.unravel_index(number, self.shape[:-2] or (1,)))
+                part = slice(int(start), int(stop))
+                yield index if self.shape[:-2] else (), part, flat[part] - low
+
+
+def _squeezed_axis(whole: tuple[int, ...], shape: tuple[int, ...]) -> int | None:
+    """The axis of length 1 that an array has beyond its journal."""
+    if len(whole) == len(shape):
+        return None
+    return next((axis for axis in range(len(whole)) if _without(whole, axis) == shape), None)
+
+
+def _without(shape: tuple[int, ...], axis: int | None) -> tuple[int, ...]:
+    return shape if axis is None else shape[:axis] + shape[axis + 1 :]

@@ -1,0 +1,142 @@
+"""Takes notice of what changes a labels layer: strokes as they end, and all else that it finds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
+
+import numpy as np
+from napari.layers import Labels
+
+from napari_vlseg.corrections.edits import Edit
+from napari_vlseg.ui.editing.book import Index, LayerBook
+from napari_vlseg.ui.editing.rows import drawn
+from napari_vlseg.ui.editing.strokes import stroke_of
+
+if TYPE_CHECKING:
+    from napari_vlseg.pixel_changes import PixelChange
+    from napari_vlseg.ui.editing.desk import EditDesk
+
+_UNDO, _REDO = "Control-Z", "Control-Shift-Z"
+
+
+class Watcher:
+    """Journals a person's strokes, and what nobody told of.
+
+    Parameters
+    ----------
+    desk : EditDesk
+    """
+
+    def __init__(self, desk: EditDesk) -> None:
+        self._desk = desk
+        self._layers: WeakSet[Labels] = WeakSet()
+        self._replaced: WeakSet[Labels] = WeakSet()
+        self._written: Labels | None = None
+
+    def watch(self, layer: Labels) -> None:
+        """Listen to a layer, and have undo and redo on it be ours."""
+        if layer in self._layers:
+            return
+        self._layers.add(layer)
+        layer.events.paint.connect(self._on_paint)
+        layer.events.set_data.connect(self._on_data)
+        layer.events.data.connect(self._on_replaced)
+        layer.bind_key(_UNDO, lambda _: self._desk.undo(), overwrite=True)
+        layer.bind_key(_REDO, lambda _: self._desk.redo(), overwrite=True)
+
+    def close(self) -> None:
+        """Listen no more; undo and redo are napari's again."""
+        for layer in list(self._layers):
+            layer.events.paint.disconnect(self._on_paint)
+            layer.events.set_data.disconnect(self._on_data)
+            layer.events.data.disconnect(self._on_replaced)
+            for key in (_UNDO, _REDO):
+                layer.bind_key(key, None)
+        self._layers.clear()
+
+    @contextmanager
+    def writing(self, layer: Labels) -> Iterator[None]:
+        """What happens to a layer in the block is our own doing."""
+        before, self._written = self._written, layer
+        try:
+            yield
+        finally:
+            self._written = before
+
+    def look(self, layer: Labels, everywhere: bool = False) -> bool:
+        """See `EditDesk.look`."""
+        desk = self._desk
+        book = desk.known(layer)
+        if book is None or self.is_drawing(layer) or desk.controller.results.is_preview(layer):
+            return False
+        if not book.fits:
+            desk.book(layer)
+            return True
+        if layer in self._replaced:
+            self._replaced.discard(layer)
+            everywhere = True
+        in_view = self._in_view(layer)
+        every = everywhere or in_view is None
+        planes = list(np.ndindex(*book.shape[:-2])) if every else [in_view]
+        return sum(self.look_at(book, index) for index in planes) > 0
+
+    def look_at(self, book: LayerBook, index: Index) -> bool:
+        """Journal what happened to one plane that nobody told of: True if anything did."""
+        pixels = book.difference(index)
+        if pixels is None:
+            return False
+        self._journal(book, "other", pixels, index)
+        return True
+
+    def plane_of(self, book: LayerBook, pixels: PixelChange | None) -> Index:
+        """The plane that an edit is about: the one in view, unless it is on others only."""
+        in_view = self._in_view(book.layer)
+        planes = [in_view or ()] if pixels is None else pixels.planes(book.shape)
+        return in_view if in_view is not None and in_view in planes else planes[0]
+
+    def _on_paint(self, event: Any) -> None:
+        layer = event.source
+        book = self._desk.known(layer)
+        if book is None or layer is self._written or not book.fits:
+            return
+        stroke = stroke_of(event.value, layer.data.shape)
+        pixels = book.change_to(stroke.flat, stroke.new)
+        if pixels is not None:
+            self._journal(book, _op(layer, pixels), pixels, self.plane_of(book, pixels))
+        self._desk.controller.results.end_preview(layer)
+
+    def _journal(self, book: LayerBook, op: str, pixels: PixelChange, index: Index) -> None:
+        desk = self._desk
+        name = desk.controller.clicks.class_name
+        rows = drawn(book.table, pixels, name, desk.pace.acted())
+        desk.record(book, Edit(op, pixels, rows, index))
+
+    def _on_data(self, event: Any) -> None:
+        if event.source is not self._written:
+            self._desk.controller.labels_touched.emit()
+
+    def _on_replaced(self, event: Any) -> None:
+        if event.source is not self._written:
+            self._replaced.add(event.source)
+
+    def _in_view(self, layer: Labels) -> Index | None:
+        controller = self._desk.controller
+        image = controller.results.image_of(layer)
+        if image is None or image not in controller.viewer.layers:
+            return None
+        return controller.images.index(image)
+
+    @staticmethod
+    def is_drawing(layer: Labels) -> bool:
+        """Whether a stroke is under way, of which napari tells when it ends."""
+        return bool(getattr(layer, "_staged_history", None))
+
+
+def _op(layer: Labels, pixels: PixelChange) -> str:
+    """What a stroke is called, by the tool in hand."""
+    if not pixels.new.any():
+        return "erase"
+    return {"fill": "fill", "polygon": "polygon"}.get(str(layer.mode), "paint")
