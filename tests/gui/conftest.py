@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -70,6 +71,13 @@ def display(request: pytest.FixtureRequest) -> Iterator[bool]:
         os.environ["DISPLAY"] = f":{numbers.readline().strip()}"
     request.config.stash[KEEPER] = keeper
     yield True
+
+
+@pytest.fixture(autouse=True)
+def _nobodys_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever runs the tests keeps their settings, and tests don't depend on them."""
+    monkeypatch.setattr("napari_vlseg.ui.preferences.user_config_path", lambda *_, **__: tmp_path)
+    monkeypatch.setenv("NAPARI_VLSEG_ANNOTATOR", "tester")
 
 
 @pytest.fixture(autouse=True)

@@ -291,4 +291,3 @@ def test_labels_that_somebody_else_saved_are_kept(session: Session, tmp_path: Pa
     desk.save()
     assert not desk.has_conflict
     assert not session.controller.unsaved
-    assert list((tmp_path / "project").rglob("labels.*.bak.tif"))

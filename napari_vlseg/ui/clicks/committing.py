@@ -40,7 +40,7 @@ class Commit:
     """A commit that is not made yet."""
 
     label: int
-    pixels: PixelChange
+    pixels: PixelChange | None
     rows: tuple[RowChange, ...]
     cause: Mapping[str, Any]
 

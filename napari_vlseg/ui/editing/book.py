@@ -200,7 +200,9 @@ class LayerBook:
         """Remember which edit, as it is journalled, rejected or flagged which object."""
         noted = self.decisions if decisions is None else decisions
         for row in edit.rows:
-            status = row.new and row.old and row.new.get("status")
+            if row.old is None or row.new is None:
+                continue
+            status = row.new.get("status")
             if status in ("rejected", "flagged"):
                 noted[row.uid, status] = edit.number, str(row.old["status"])
 

@@ -91,7 +91,8 @@ def restore(book: LayerBook, uids: Sequence[str], stamp: Stamp) -> Plan:
             rows.append(changed(table, uid, stamp, status=status))
     if not rows:
         raise PromptError("The place is taken by other objects: move or delete them, then restore.")
-    pixels = PixelChange.at(np.concatenate(flat), 0, np.concatenate(new))
+    places = np.concatenate(flat)
+    pixels = PixelChange.at(places, np.zeros_like(places), np.concatenate(new))
     left = len(wanted) - len(rows)
     kept = f"; the place of {counted(left)} is taken" if left else ""
     return Plan("restore", f"restored {counted(len(rows))}{kept}", pixels, tuple(rows))

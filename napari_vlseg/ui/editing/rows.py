@@ -110,7 +110,7 @@ class Said:
 
 
 def committed(
-    table: ObjectTable, pixels: PixelChange, label: int, said: Said, stamp: Stamp
+    table: ObjectTable, pixels: PixelChange | None, label: int, said: Said, stamp: Stamp
 ) -> tuple[RowChange, ...]:
     """Rows after a person committed an outline to an object; others only lose pixels by it.
 
@@ -124,8 +124,8 @@ def committed(
     stamp : Stamp
     """
     rest = Stamp(stamp.by, stamp.at)
-    changes = []
-    for one, growth in sorted(pixels.area_change().items()):
+    changes: list[RowChange] = []
+    for one, growth in sorted(_growth(pixels).items()):
         uid = _owner(table, one)
         if uid is None:
             changes.append(_clicked(table, one, said, stamp))
@@ -165,14 +165,17 @@ def composed(
         Of the plugin's objects that are on the plane now.
     stamp : Stamp
     """
-    new = {str(row[UID]): row for row in rows.to_dict("records")}
+    records: list[dict[str, Any]] = [
+        {str(name): cell for name, cell in row.items()} for row in rows.to_dict("records")
+    ]
+    new = {str(row[UID]): row for row in records}
     return (*_gone(table, pixels, new), *_proposed(table, new, stamp))
 
 
 def _gone(
     table: ObjectTable, pixels: PixelChange | None, new: Mapping[str, Any]
 ) -> Iterator[RowChange]:
-    for label, growth in ({} if pixels is None else pixels.area_change()).items():
+    for label, growth in _growth(pixels).items():
         uid = table.uid_of(label)
         if uid is not None and uid not in new and table.get(uid, "area") + growth <= 0:
             yield table.removed(uid)
@@ -190,6 +193,10 @@ def _proposed(
         change = table.changed(uid, **cells)
         if change.new:
             yield change
+
+
+def _growth(pixels: PixelChange | None) -> dict[int, int]:
+    return {} if pixels is None else pixels.area_change()
 
 
 def _clicked(table: ObjectTable, label: int, said: Said, stamp: Stamp) -> RowChange:

@@ -79,8 +79,10 @@ class Watcher:
             self._replaced.discard(layer)
             everywhere = True
         in_view = self._in_view(layer)
-        every = everywhere or in_view is None
-        planes = list(np.ndindex(*book.shape[:-2])) if every else [in_view]
+        if everywhere or in_view is None:
+            planes: list[Index] = list(np.ndindex(*book.shape[:-2]))
+        else:
+            planes = [in_view]
         return sum(self.look_at(book, index) for index in planes) > 0
 
     def look_at(self, book: LayerBook, index: Index) -> bool:
