@@ -85,4 +85,5 @@ class Account:
         assert set(table) == set(mirror.table)
         for name in ("label", "status", "class", "area", "comment"):
             cells = zip(table.uids, table.column(name), strict=True)
-            assert all(mirror.table.get(uid, name) == cell for uid, cell in cells), name
+            others = [uid for uid, cell in cells if mirror.table.get(uid, name) != cell]
+            assert not others, f"{name} of {others} in {entry.id} is another"

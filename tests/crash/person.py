@@ -39,7 +39,7 @@ class Person:
     ) -> None:
         self.labels, self.table, self.ledger = labels, table, ledger
         self._rng = rng
-        self._next = max([0, *map(int, table.column("label"))]) + 1
+        self._next = 1
         self._rejected: dict[str, np.ndarray] = {}
         ways: dict[Callable[[], Edit | None], int] = {
             self.paint: 30,
@@ -265,8 +265,10 @@ class Person:
         return value, (self.table.added(**cells),)
 
     def _number(self) -> int:
-        self._next += 1
-        return self._next - 1
+        # An undo may have brought back a label that was not there at the beginning.
+        value = max([self._next, *(label + 1 for label in self.table.column("label"))])
+        self._next = value + 1
+        return value
 
     def _status(self, uid: str) -> str:
         return str(self.table.get(uid, "status")) if uid in self.table else ""
