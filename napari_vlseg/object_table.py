@@ -279,7 +279,7 @@ class ObjectTable:
         # A new category would become a missing value, and every text a True.
         if isinstance(dtype, pd.CategoricalDtype) and not set(cells) <= set(dtype.categories):
             dtype = None
-        if dtype == bool and not set(map(type, cells)) <= {bool}:
+        if dtype == np.dtype(bool) and not set(map(type, cells)) <= {bool}:
             dtype = None
         try:
             return pd.Series(cells, dtype=dtype or "object")

@@ -177,10 +177,14 @@ class ImageEdits:
         lines = EditFile(self._folder, active, ledger.told)
         ledger.continue_in(lines, found.stored.stack(), active.last, self._closed)
         ledger.notices = (*notices, *found.notices)
-        if found.state is not None:
-            self._labels.write(record, found.state.labels, found.state.objects, ledger.last)
-        elif saved is not None:
-            self._import(record, ledger, saved)
+        try:
+            if found.state is not None:
+                self._labels.write(record, found.state.labels, found.state.objects, ledger.last)
+            elif saved is not None:
+                self._import(record, ledger, saved)
+        except BaseException:
+            lines.close()
+            raise
         return ledger
 
     def _import(self, record: ImageRecord, ledger: Ledger, saved: State) -> None:

@@ -107,7 +107,8 @@ def with_spare_lines(state: State, rest: bytes, ledger: Ledger) -> State:
         f"{len(later) - left} after the damage were. All are kept in edits.jsonl.torn: look "
         "the labels over."
     )
-    return replace(found, notices=(*state.notices, notice))
+    others = (told for told in state.notices if told != _BEHIND)  # it ends there by the damage
+    return replace(found, notices=(*others, notice))
 
 
 _BEHIND = (
