@@ -38,6 +38,7 @@ from napari_vlseg.ui.prompt_editor import PromptEditor
 from napari_vlseg.ui.references import ReferenceTaker
 from napari_vlseg.ui.relabel import Relabeller
 from napari_vlseg.ui.results import Place, Results
+from napari_vlseg.ui.review.desk import ReviewDesk
 from napari_vlseg.ui.runner import Runner
 from napari_vlseg.ui.segmenter import Segmenter
 from napari_vlseg.workflow.cache import EmbeddingCache
@@ -98,6 +99,7 @@ class Controller:
         self.references = ReferenceTaker(self)
         self.desk = ProjectDesk(self)
         self.clicks = ClickDesk(self, load_clicks)
+        self.review = ReviewDesk(self)
         self._last_image = self.images.layer
         self.prompts.changed.connect(self._on_prompts)
         self.images.changed.connect(self._on_image)
@@ -238,6 +240,7 @@ class Controller:
         """Stop all work and let go of the viewer."""
         self.runner.close()
         self.clicks.close()
+        self.review.stop()
         self.results.end_preview()
         self.images.close()
         self.viewer.layers.events.removed.disconnect(self._on_removed)

@@ -17,6 +17,7 @@ from napari_vlseg.ui.controller import Controller
 from napari_vlseg.ui.jobs import ClickModelLoader, ModelLoader, load_by_registry
 from napari_vlseg.ui.keys import CanvasKeys, key_texts, register_keys
 from napari_vlseg.ui.layers import warm_up
+from napari_vlseg.ui.review_wiring import object_tip, review_actions
 from napari_vlseg.ui.views.click_box import TOOLS, ClickBox
 from napari_vlseg.ui.views.header import ImageHeader, ModelHeader
 from napari_vlseg.ui.views.parts import column
@@ -24,6 +25,8 @@ from napari_vlseg.ui.views.popups import ChannelsPopup, KeysPopup, SettingsPopup
 from napari_vlseg.ui.views.project_tab import ProjectTab
 from napari_vlseg.ui.views.prompt_table import PromptTableView
 from napari_vlseg.ui.views.result_box import ResultBox
+from napari_vlseg.ui.views.review_keys import ReviewKeys
+from napari_vlseg.ui.views.review_tab import ReviewTab
 from napari_vlseg.ui.views.run_box import RunBox
 from napari_vlseg.ui.views.status import StatusLine
 from napari_vlseg.ui.views.worklist_box import Stepper
@@ -33,6 +36,7 @@ from napari_vlseg.workflow.outlines import Tool
 
 _LOOK_MS = 120
 _AUTOSAVE_MS = 3000
+_REVIEW_MS = 40
 _NUDGE = 0.05
 
 
@@ -65,6 +69,8 @@ class VlsegWidget(QWidget):
         self.click_box = ClickBox(specs("clicks"))
         self.result = ResultBox()
         self.run = RunBox()
+        review = self.controller.review
+        self.review = ReviewTab(partial(object_tip, self.controller), review.gallery.album.get)
         self.project = ProjectTab(formats())
         self.status = StatusLine()
         self.settings = SettingsPopup(self)
@@ -73,6 +79,7 @@ class VlsegWidget(QWidget):
         self.tabs = QTabWidget()
         self.look_timer = self._timer(_LOOK_MS, self.controller.look_at_edits)
         self.autosave_timer = self._timer(_AUTOSAVE_MS, self.controller.desk.autosave)
+        self.review_timer = self._timer(_REVIEW_MS, lambda: review.refresh())
         self._lay_out()
         self.actions_of_keys = self._actions()
         # napari hands plugins a proxy that warns of what is private, and has no public canvas.
@@ -80,6 +87,7 @@ class VlsegWidget(QWidget):
         canvas = viewer.window._qt_viewer.canvas.native
         self.controller.redraw = canvas.repaint
         self.canvas_keys = CanvasKeys(canvas, self.actions_of_keys, self._hold_space)
+        self.review_keys = ReviewKeys(canvas, self.review.table, self.actions_of_keys)
         wire(self)
         self._unbind = register_keys(napari_viewer, self, self.actions_of_keys)
         self._closed = False
@@ -100,11 +108,13 @@ class VlsegWidget(QWidget):
         self._closed = True
         self.look_timer.stop()
         self.autosave_timer.stop()
+        self.review_timer.stop()
         self.controller.clicks.put_down()
         self.controller.look_at_edits()
         self.controller.desk.save_now()
         self.controller.close()
         self.canvas_keys.close()
+        self.review_keys.close()
         self._unbind()
 
     def _lay_out(self) -> None:
@@ -116,8 +126,10 @@ class VlsegWidget(QWidget):
         inside.addWidget(self.run)
         self.tabs.addTab(prompt, "Prompt")
         self.tabs.setTabToolTip(0, "What to find, and the labels that are found")
+        self.tabs.addTab(self.review, "Review")
+        self.tabs.setTabToolTip(1, "Go through the objects of the image, and decide about each")
         self.tabs.addTab(self.project, "Project")
-        self.tabs.setTabToolTip(1, "Save the work and export training sets")
+        self.tabs.setTabToolTip(2, "Save the work and export training sets")
         layout: QVBoxLayout = column(self)
         layout.addWidget(self.image)
         layout.addWidget(self.stepper)
@@ -134,7 +146,7 @@ class VlsegWidget(QWidget):
         return timer
 
     def _actions(self) -> dict[str, Callable[[], object]]:
-        return {**self._click_actions(), **self._table_actions()}
+        return {**self._click_actions(), **self._table_actions(), **review_actions(self)}
 
     def _click_actions(self) -> dict[str, Callable[[], object]]:
         clicks = self.controller.clicks

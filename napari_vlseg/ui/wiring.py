@@ -13,6 +13,7 @@ from qtpy.QtWidgets import QFileDialog, QMenu, QWidget
 from napari_vlseg.prompts import TEMPLATES
 from napari_vlseg.ui.geometry import image_array
 from napari_vlseg.ui.opening import add_sample, open_images
+from napari_vlseg.ui.review_wiring import wire_review
 
 if TYPE_CHECKING:
     from napari_vlseg.ui.dock_widget import VlsegWidget
@@ -34,6 +35,7 @@ def wire(widget: VlsegWidget) -> None:
     _wire_clicks(widget)
     _wire_project(widget)
     _wire_worklist(widget)
+    wire_review(widget)
 
 
 def _wire_image(widget: VlsegWidget) -> None:

@@ -18,7 +18,7 @@ from qtpy.QtWidgets import (
     QTabBar,
 )
 
-from napari_vlseg.ui.keys import CLICK_KEYS, KEYS
+from napari_vlseg.ui.keys import CLICK_KEYS, KEYS, REVIEW_KEYS
 from tests.gui.driving import type_phrase, wait_idle
 
 pytestmark = pytest.mark.gui
@@ -35,7 +35,7 @@ def test_it_fits_into_320_pixels(segmented: Any, qtbot: Any) -> None:
     type_phrase(qtbot, segmented, "a red triangle in a very long phrase", row=1)
     segmented.result.details.toggle()
     assert segmented.minimumSizeHint().width() <= WIDTH
-    for page in (0, 1):
+    for page in (0, 1, 2):
         segmented.tabs.setCurrentIndex(page)
         qtbot.wait(20)
         assert segmented.minimumSizeHint().width() <= WIDTH
@@ -59,11 +59,11 @@ def test_every_control_has_a_tooltip(segmented: Any) -> None:
 
 def test_every_action_has_a_key_in_the_widget_and_on_the_canvas(widget: Any) -> None:
     shortcuts = {s.key().toString() for s in widget.findChildren(QShortcut)}
-    assert shortcuts == {QKeySequence(key.qt).toString() for key in KEYS}
+    in_widget = {*(key.qt for key in KEYS), *(key for _, key, _ in REVIEW_KEYS)}
+    assert shortcuts == {QKeySequence(key).toString() for key in in_widget}
     assert len(widget.controller.viewer.keymap) == len(KEYS)
-    assert {key.action for key in KEYS} | {key[0] for key in CLICK_KEYS} == set(
-        widget.actions_of_keys
-    )
+    plain = {key[0] for key in (*CLICK_KEYS, *REVIEW_KEYS)}
+    assert {key.action for key in KEYS} | plain == set(widget.actions_of_keys)
 
 
 def test_keys_work_on_the_canvas(widget: Any, qtbot: Any) -> None:

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from napari_vlseg.object_table import ObjectTable
     from napari_vlseg.ui.controller import Controller
 
-_AS_GIVEN = {"sort": "given", "descending": False}
-
 
 class ReviewDesk:
     """Lists the objects of the image in use while the Review tab is in front.
@@ -78,7 +76,7 @@ class ReviewDesk:
         if self._layer is None:
             return False
         records = self._controller.results.records(self._layer).values()
-        return any(record.state.semantic for record in records)
+        return any(record.basis.semantic for record in records)
 
     def open(self) -> None:
         """The Review tab comes to the front."""
@@ -138,14 +136,15 @@ class ReviewDesk:
         ValueError
             If there are not as many reasons as objects.
         """
-        self.query = replace(self.query, only=dict(zip(uids, reasons, strict=True)), **_AS_GIVEN)
+        only = dict(zip(uids, reasons, strict=True))
+        self.query = Query("given", False, self.query.statuses, only=only)
         self._follow()
         self.arrange()
         self.front_wanted.emit()
 
     def show_all(self) -> None:
         """List all objects again."""
-        self.query = replace(Query(), statuses=self.query.statuses)
+        self.query = Query()
         self.arrange()
 
     def stop(self) -> None:

@@ -13,8 +13,11 @@ from napari_vlseg.ui.review.outline import ReviewOutline
 from napari_vlseg.ui.review.sights import Sight
 
 if TYPE_CHECKING:
+    from napari_vlseg.corrections.edits import Edit
     from napari_vlseg.ui.controller import Controller
     from napari_vlseg.ui.review.desk import ReviewDesk
+
+Action = Callable[[Sequence[str]], "Edit | None"]
 
 _NOTHING = "There is no object in review: choose a row of the list first."
 
@@ -115,18 +118,14 @@ class Tour:
     def delete(self) -> None:
         """Delete what is chosen for good, and go on."""
         place = self.place
-        self._act(self._controller.editing.delete)
-        self._land_at(place)
+        if self._act(self._controller.editing.delete):
+            self._land_at(place)
 
     def merge(self) -> None:
         """Make one object of those that are chosen."""
-        if len(self.chosen) < 2:
-            with self._controller.told():
-                raise PromptError("One object can't be merged: choose several rows with Ctrl.")
-            return
         place = self.place
-        self._act(self._controller.editing.merge)
-        self._land_at(place)
+        if self._act(self._controller.editing.merge):
+            self._land_at(place)
 
     def split(self) -> None:
         """Split the object in review."""
@@ -195,7 +194,7 @@ class Tour:
             raise PromptError("This object has no pixels: restore it first.")
         return sight
 
-    def _decide(self, action: Callable[[Sequence[str]], object]) -> None:
+    def _decide(self, action: Action) -> None:
         """Decide about what is chosen and go on: after a proposal to the next proposal."""
         listing, table = self._desk.listing, self._desk.table
         was_waiting = (
@@ -217,13 +216,14 @@ class Tour:
             self.look_again(self.chosen)
             self._controller.say("all objects of the list are reviewed")
 
-    def _act(self, action: Callable[[Sequence[str]], object]) -> bool:
+    def _act(self, action: Action) -> bool:
+        """Do something to what is chosen; False where it can't be done, which is told."""
         with self._controller.told():
             if not self.chosen:
                 raise PromptError(_NOTHING)
-            action(self.chosen)
+            done = action(self.chosen) is not None
             self._desk.refresh()
-            return True
+            return done
         return False
 
     def _land_at(self, place: int) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from qtpy.QtCore import QModelIndex, QPersistentModelIndex, QRect, QRectF, QSize, Qt
+from qtpy.QtCore import QModelIndex, QRect, QRectF, QSize, Qt
 from qtpy.QtGui import QColor, QIcon, QImage, QPainter, QPalette
 from qtpy.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
 
@@ -38,8 +38,6 @@ _COLORS = {
     "rejected": "#f06a5f",
 }
 
-AnyIndex = QModelIndex | QPersistentModelIndex
-
 
 class ReviewDelegate(QStyledItemDelegate):
     """Paints a row.
@@ -57,12 +55,12 @@ class ReviewDelegate(QStyledItemDelegate):
             status: icon(name, _COLORS[status]) for status, name in _SIGNS.items()
         }
 
-    def sizeHint(self, option: QStyleOptionViewItem, index: AnyIndex) -> QSize:  # noqa: N802
+    def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex) -> QSize:  # noqa: N802
         """Rows are as high as a thumbnail."""
         return QSize(ROW_HEIGHT, ROW_HEIGHT)
 
     def paint(
-        self, painter: QPainter | None, option: QStyleOptionViewItem, index: AnyIndex
+        self, painter: QPainter | None, option: QStyleOptionViewItem, index: QModelIndex
     ) -> None:
         """Paint a cell."""
         super().paint(painter, self._bare(option, index), index)
@@ -78,14 +76,14 @@ class ReviewDelegate(QStyledItemDelegate):
         painter.restore()
 
     def initStyleOption(  # noqa: N802 - Qt's name
-        self, option: QStyleOptionViewItem | None, index: AnyIndex
+        self, option: QStyleOptionViewItem | None, index: QModelIndex
     ) -> None:
         """Leave the text of a cell out that is painted in two lines."""
         super().initStyleOption(option, index)
         if option is not None and index.column() == NAME:
             option.text = ""
 
-    def _bare(self, option: QStyleOptionViewItem, index: AnyIndex) -> QStyleOptionViewItem:
+    def _bare(self, option: QStyleOptionViewItem, index: QModelIndex) -> QStyleOptionViewItem:
         """Without a frame around the cell in focus: the whole row is chosen."""
         bare = QStyleOptionViewItem(option)
         bare.state &= ~QStyle.StateFlag.State_HasFocus
@@ -100,7 +98,8 @@ class ReviewDelegate(QStyledItemDelegate):
             painter.fillRect(place, QColor(128, 128, 128, 40))
             return
         height, width = pixels.shape[:2]
-        image = QImage(pixels.data, width, height, 3 * width, QImage.Format.Format_RGB888)
+        held = pixels.tobytes()  # Qt draws from this memory and keeps no copy
+        image = QImage(held, width, height, 3 * width, QImage.Format.Format_RGB888)
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
         painter.drawImage(place, image)
 
@@ -124,4 +123,4 @@ def _paint_lines(painter: QPainter, option: QStyleOptionViewItem, first: str, se
     for text, place, opacity in lines:
         painter.setOpacity(opacity)
         fitting = option.fontMetrics.elidedText(text, Qt.TextElideMode.ElideRight, place.width())
-        painter.drawText(place, int(Qt.AlignmentFlag.AlignVCenter), fitting)
+        painter.drawText(QRectF(place), Qt.AlignmentFlag.AlignVCenter, fitting)

@@ -76,7 +76,7 @@ class ReviewFilter(QWidget):
         self._typing.setInterval(_TYPING_MS)
         self._typing.timeout.connect(lambda: self.asked.emit({"text": self.search.text()}))
         self.search.textEdited.connect(lambda _: self._typing.start())
-        self.arrange = tool("back", "", self.arrange_wanted.emit)
+        self.arrange = tool("back", "Sort and filter anew", self.arrange_wanted.emit)
         self._given_text = hint()
         self._given = QWidget()
         self._given.setLayout(

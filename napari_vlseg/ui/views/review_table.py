@@ -104,6 +104,7 @@ class ReviewTable(QTableView):
         self._look.start()
 
     def _set_up(self) -> None:
+        self.setToolTip("The objects of the image; J goes to the next one")
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
