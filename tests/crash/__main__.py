@@ -11,16 +11,13 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from tests.crash.account import Account
 from tests.crash.campaign import campaign
-from tests.crash.killing import Killed
 
 
 def main() -> int:

@@ -59,7 +59,7 @@ def stay(entry: ImageEntry, ledger: Ledger, person: Person, rng: np.random.Gener
             saving = threading.Thread(target=checkpoint, args=(entry, *copies(person)))
             saving.start()
         with about("painting" if saving is None else "painting while saving"):
-            paint(entry, person, int(rng.integers(2, 12)))
+            paint(entry, person, int(rng.integers(5, 40)))
         if saving is not None:
             with about("saving"):
                 saving.join()
