@@ -1,0 +1,108 @@
+"""``napari-vlseg finetune``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from napari_vlseg.cli.options import AsJson, CacheFolder, Debug
+from napari_vlseg.cli.reporter import Reporter, reporting
+
+if TYPE_CHECKING:
+    from napari_vlseg.models.adapters import Adapter
+
+
+def finetune(
+    project: Annotated[
+        Path, typer.Argument(metavar="PROJECT", help="Project folder with corrections.")
+    ],
+    out: Annotated[
+        Path,
+        typer.Option("--out", "-o", metavar="FILE", help="Adapter to write, a .safetensors file."),
+    ],
+    model: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME|PATH",
+            help="Text model to start from: a name from `napari-vlseg models`, or a local folder. "
+            r"\[default: vlseg-mini]",
+        ),
+    ] = None,
+    method: Annotated[
+        str,
+        typer.Option(help="decoder: all of the decoder learns. film: less learns, less changes."),
+    ] = "decoder",
+    epochs: Annotated[
+        int, typer.Option(help="Epochs at most; training ends when it no longer gets better.")
+    ] = 6,
+    rate: Annotated[
+        float | None, typer.Option(help=r"Learning rate. \[default: the method's own]")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed of everything that is drawn.")] = 0,
+    device: Annotated[
+        str, typer.Option(metavar="DEVICE", help="auto, cpu, cuda, cuda:1 or mps.")
+    ] = "auto",
+    offline: Annotated[bool, typer.Option("--offline", help="Never download a model.")] = False,
+    cache: CacheFolder = None,
+    as_json: AsJson = False,
+    debug: Debug = False,
+) -> None:
+    """Teach a text model what was corrected in a project.
+
+    What comes out is an adapter: a small file to give to `segment --model` or to the
+    window. Training always starts from the base model. One that was interrupted goes on
+    after its last epoch when the command is given again.
+    """
+    with reporting(as_json, debug) as reporter:
+        from napari_vlseg.models import registry
+        from napari_vlseg.training.finetune.project_run import finetune_project
+        from napari_vlseg.training.finetune.settings import FinetuneSettings
+        from napari_vlseg.workflow.cache import EmbeddingCache
+        from napari_vlseg.workflow.disk_cache import DiskCache
+
+        settings = FinetuneSettings(method=method, epochs=epochs, rate=rate, seed=seed)  # type: ignore[arg-type]
+        steps = registry.load_steps(
+            model or registry.DEFAULT_MODEL, device=device, offline=offline or None
+        )
+        work = finetune_project(
+            project,
+            reporter.run(steps),
+            out,
+            settings,
+            cache=EmbeddingCache(disk=DiskCache(cache)),
+        )
+        _report(reporter, out, reporter.run(work))
+
+
+def _report(reporter: Reporter, out: Path, adapter: Adapter) -> None:
+    from rich.table import Table
+
+    card = adapter.card
+    before, after = card["before"]["dice"], card["after"]["dice"]
+    learned = card["corrections"]
+    table = Table("class", "objects", "held out", "Dice before", "Dice after", "threshold")
+    for name in learned["trained_on"]:
+        table.add_row(
+            name,
+            str(learned["trained_on"][name]),
+            str(learned["held_out"][name]),
+            _score(before, name),
+            _score(after, name),
+            f"{adapter.thresholds[name]:.2f}" if name in adapter.thresholds else "",
+        )
+    table.caption = f"Measured on {card['measured_on']}. Wrote {out}"
+    document: dict[str, Any] = {
+        "adapter": str(out),
+        "sha256": adapter.sha256,
+        "base": vars(adapter.base),
+        "thresholds": dict(adapter.thresholds),
+        **card,
+        "notices": reporter.notices,
+    }
+    reporter.result(document, table)
+
+
+def _score(scores: dict[str, float], name: str) -> str:
+    return f"{scores[name]:.3f}" if name in scores else ""

@@ -1,0 +1,115 @@
+"""What people corrected in a project, as planes to learn from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from napari_vlseg.corrections.store import ImageEntry, Project
+from napari_vlseg.corrections.stored_edits import read_stored
+from napari_vlseg.errors import VlsegError
+from napari_vlseg.events import Notice, Progress, Work
+from napari_vlseg.images import SourceImage, extract_plane
+from napari_vlseg.training.finetune.corrected import CorrectedPlane, reviewed_pixels
+from napari_vlseg.workflow.worklist import worklist_of
+
+DECIDED = ("accepted", "edited")
+"""Statuses of objects that a person stands by."""
+
+_Index = tuple[int, ...]
+
+
+def project_corrections(project: Project) -> Work[tuple[CorrectedPlane, ...]]:
+    """Planes on which a person decided about objects.
+
+    Accepted, corrected and drawn objects count with a rim of background, rejected ones as
+    background. In an image that is marked as done everything counts. An image that can't be
+    read is left out with a notice.
+
+    Yields
+    ------
+    Progress or Notice
+
+    Raises
+    ------
+    ProjectError
+        If the project's list of images is damaged.
+    """
+    done = {item.image for item in worklist_of(project).items if item.status == "done"}
+    entries = [entry for entry in project.images if entry.has_labels]
+    found: list[CorrectedPlane] = []
+    for number, entry in enumerate(entries, start=1):
+        try:
+            found.extend(_planes(entry, entry.id in done))
+        except VlsegError as error:
+            yield Notice(str(error))
+        yield Progress("reading corrections", number, len(entries))
+    return tuple(found)
+
+
+def _planes(entry: ImageEntry, is_done: bool) -> Iterator[CorrectedPlane]:
+    labels, objects = entry.load_labels()
+    decided = objects[objects["status"].isin(DECIDED) | (objects["source"] == "manual")]
+    kept = objects[objects["status"] != "rejected"] if is_done else decided
+    classes = dict(zip(kept["label"].astype(int), kept["class"].astype(str), strict=True))
+    rejected = rejected_masks(entry, objects, labels.shape)
+    source: SourceImage | None = None
+    for index in np.ndindex(labels.shape[:-2]):
+        plane, turned_down = labels[index], rejected.get(index, [])
+        if not is_done and not turned_down and not np.isin(plane, list(classes)).any():
+            continue
+        source = source or entry.load_image()
+        yield CorrectedPlane(
+            extract_plane(source.data, index, source.view),
+            plane,
+            classes,
+            reviewed_pixels(plane, classes, turned_down, everything=is_done),
+            group=entry.id,
+            name=entry.name,
+        )
+
+
+def rejected_masks(
+    entry: ImageEntry, objects: pd.DataFrame, shape: tuple[int, ...]
+) -> dict[_Index, list[npt.NDArray[np.bool_]]]:
+    """Where rejected objects were, as masks (H, W) by plane.
+
+    Parameters
+    ----------
+    entry : ImageEntry
+    objects : pandas.DataFrame
+        Its objects as they are now; an object that was restored is no longer rejected.
+    shape : tuple of int
+        Of the labels.
+    """
+    is_rejected = objects["status"] == "rejected"
+    rows = objects.loc[is_rejected, ["object_uid", "label"]]
+    wanted = dict(zip(rows["object_uid"], rows["label"], strict=True))
+    stored = read_stored(entry.folder) if wanted else None
+    places: dict[int, np.ndarray] = {}
+    if stored is not None:
+        for edit in stored.ledger().edits():
+            if edit.op == "reject" and edit.pixels is not None:
+                told = {int(wanted[row.uid]) for row in edit.rows if row.uid in wanted}
+                values = np.repeat(edit.pixels.old, edit.pixels.lengths)
+                flat = edit.pixels.indices()
+                places.update({label: flat[values == label] for label in told})
+    return _by_plane(places.values(), shape)
+
+
+def _by_plane(
+    places: Iterable[np.ndarray], shape: tuple[int, ...]
+) -> dict[_Index, list[npt.NDArray[np.bool_]]]:
+    masks: dict[_Index, list[npt.NDArray[np.bool_]]] = {}
+    area = int(np.prod(shape[-2:]))
+    for flat in places:
+        for number in np.unique(flat // area).tolist():
+            mask = np.zeros(area, bool)
+            mask[flat[flat // area == number] - number * area] = True
+            index = tuple(int(i) for i in np.unravel_index(number, shape[:-2] or (1,)))
+            index = index if shape[:-2] else ()
+            masks.setdefault(index, []).append(mask.reshape(shape[-2:]))
+    return masks

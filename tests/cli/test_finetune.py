@@ -1,0 +1,74 @@
+"""``napari-vlseg finetune``: a project's corrections become an adapter that `segment` takes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import tifffile
+
+from napari_vlseg.corrections.store import Project
+from napari_vlseg.images import pixels_sha256
+from napari_vlseg.proposals import completed
+from tests.training.finetune.helpers import WORD, scene
+
+from .conftest import Command
+
+
+def _project(folder: Path) -> Project:
+    """Two images in which every zoborg was accepted and everything else erased."""
+    project = Project.create(folder)
+    for seed in (0, 2):
+        painted, own = scene(seed)
+        entry = project.add_image(
+            f"scene {seed}",
+            source_path=None,
+            pixels_sha256=pixels_sha256(painted.image),
+            shape=painted.image.shape,
+            dtype=painted.image.dtype,
+            axes="YXS",
+            embed=painted.image,
+        )
+        labels = np.where(np.isin(painted.labels, own), painted.labels, 0)
+        rows = [
+            {"object_uid": f"{seed}-{n}", "label": n, "class": WORD, "status": "accepted"}
+            for n in own
+        ]
+        entry.save_labels(labels, completed(pd.DataFrame(rows)))
+    return project
+
+
+def test_corrections_become_an_adapter_that_segments(cli: Command, tmp_path: Path) -> None:
+    project, out = _project(tmp_path / "project"), tmp_path / "mine.safetensors"
+    done = cli("finetune", project.folder, "--out", out, "--epochs", 2, "--json")
+    assert done.code == 0, done.err
+    card = done.document
+    assert card["before"]["dice"][WORD] < card["after"]["dice"][WORD]
+    assert [path.name for path in tmp_path.iterdir() if "training" in path.name] == []
+    painted, _ = scene(7)
+    tifffile.imwrite(tmp_path / "new.tif", painted.image, photometric="rgb")
+    found = cli(
+        "segment", tmp_path / "new.tif", "--text", WORD, "--model", out, "--out",
+        tmp_path / "labels", "--json",
+    )  # fmt: skip
+    assert found.code == 0, found.err
+    labels = tifffile.imread(next((tmp_path / "labels").glob("*.tif")))
+    assert labels.any()
+
+
+def test_a_person_reads_a_table(cli: Command, tmp_path: Path) -> None:
+    project = _project(tmp_path / "project")
+    done = cli("finetune", project.folder, "-o", tmp_path / "a.safetensors", "--epochs", 1)
+    assert done.code == 0
+    assert "Dice after" in done.out
+    assert WORD in done.out
+
+
+def test_nothing_corrected_and_wrong_names_are_told(cli: Command, tmp_path: Path) -> None:
+    project = Project.create(tmp_path / "project")
+    empty = cli("finetune", project.folder, "-o", tmp_path / "a.safetensors")
+    assert empty.code != 0
+    assert "accept, correct or draw" in empty.err.replace("\n", " ")
+    wrong = cli("finetune", project.folder, "-o", tmp_path / "a.txt")
+    assert "let it end in" in wrong.err.replace("\n", " ")
