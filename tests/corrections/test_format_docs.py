@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from napari_vlseg.corrections.documents import VERSION
+from napari_vlseg.corrections.edits import OPS, Edit
 from napari_vlseg.corrections.store import Project
 from napari_vlseg.events import run
 from napari_vlseg.exporters import formats
@@ -31,8 +34,14 @@ def folder(tmp_path: Path, scene: Scene, proposals: Proposals) -> Path:
     entry = add(project, "nuclei", image)
     entry.save_proposals(proposals)
     entry.save_proposals(proposals, keep_probabilities=True)
-    for _ in range(2):
-        entry.save_labels(labels, object_table(labels))
+    entry.save_labels(labels, object_table(labels))
+    run(entry.compact())
+    labels = np.where(labels == 1, 0, labels)
+    entry.save_labels(labels, object_table(labels))
+    ledger = entry.open_ledger()
+    ledger.undo()
+    ledger.append(Edit("comment", plane=(0,), cause={"text": "a"}))
+    ledger.close()
     return project.folder
 
 
@@ -41,7 +50,11 @@ def section(title: str) -> str:
 
 
 def fields(title: str) -> list[str]:
-    table = section(title).split("| field |")[1].split("\n\n")[0]
+    return fields_of(section(title))
+
+
+def fields_of(text: str) -> list[str]:
+    table = text.split("| field |")[1].split("\n\n")[0]
     return re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)
 
 
@@ -64,7 +77,7 @@ def tree(lines: list[str]) -> set[str]:
 def test_the_example_tree_is_what_is_written(folder: Path) -> None:
     listing = section("Example").split("```text\n")[1].split("```")[0].splitlines()
     written = {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()}
-    assert tree(listing) == written - {".lock"}
+    assert tree(listing) == {path for path in written if not path.endswith((".lock", ".editing"))}
 
 
 @pytest.mark.parametrize(
@@ -91,6 +104,26 @@ def test_the_fields_are_those_written(folder: Path, title: str, path: str) -> No
             assert all(f"`{key}`" in row for key in value), name
 
 
+def test_the_lines_of_the_journal_are_those_written(folder: Path) -> None:
+    image = folder / "images/0001-nuclei"
+    data = gzip.decompress((image / "edits.0001.jsonl.gz").read_bytes())
+    data += (image / "edits.jsonl").read_bytes()
+    lines = [json.loads(line) for line in data.splitlines()]
+    headers = [line for line in lines if "n" not in line]
+    first = section("`edits.jsonl`: the first line")
+    named = re.findall(r"`(\w+)`", first.split("| field |")[1].split("`napari")[0])
+    assert [list(header) for header in headers] == [[*named, *fields_of(first)]] * 2
+    edits = [line for line in lines if "n" in line]
+    known = fields("`edits.jsonl`: edits")
+    for edit in edits:
+        assert list(edit) == [name for name in known if name in edit]
+    assert {name for edit in edits for name in edit} == set(known) - {"annotator"}
+    ops = next(row for row in section("`edits.jsonl`: edits").splitlines() if "| `op` |" in row)
+    assert re.findall(r"`(\w+)`", ops)[1:] == list(OPS)
+    pixels = next(row for row in section("`edits.jsonl`: edits").splitlines() if "`pixels`" in row)
+    assert re.findall(r"`(\w+)`", pixels)[1:] == list(edits[0]["pixels"])
+
+
 def test_the_events_are_those_written(folder: Path) -> None:
     events = Project.open(folder).events()
     assert {name for event in events for name in event} == set(fields("`events.jsonl`"))
@@ -109,7 +142,9 @@ def test_the_code_runs(folder: Path, capsys: pytest.CaptureFixture[str]) -> None
         exec(compile(code, "on-disk-format.md", "exec"), space)  # noqa: S102
     space["summarize"](folder)
     space["read_labels"](folder)
-    assert capsys.readouterr().out == "nuclei (96, 96) 3\n3 [1, 2, 3]\n"
+    assert capsys.readouterr().out == "nuclei (96, 96) 3\n3 [2, 3]\n"
+    labels, _ = Project.open(folder).images[0].load_labels()
+    np.testing.assert_array_equal(space["replay"](folder), labels, strict=True)
 
 
 def test_the_version_told_is_the_one_written() -> None:
