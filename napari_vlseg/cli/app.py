@@ -13,11 +13,13 @@ from napari_vlseg.cli.compare import compare
 from napari_vlseg.cli.demo import demo
 from napari_vlseg.cli.encode import encode
 from napari_vlseg.cli.finetune import finetune
+from napari_vlseg.cli.history import history
 from napari_vlseg.cli.join import join
 from napari_vlseg.cli.models import models
 from napari_vlseg.cli.options import Debug
 from napari_vlseg.cli.project import project, status
 from napari_vlseg.cli.segment import segment
+from napari_vlseg.cli.verify import verify
 from napari_vlseg.cli.window import open_napari
 
 
@@ -108,6 +110,20 @@ app.command(
         "napari-vlseg status my-project --json",
     )
 )(status)
+app.command(
+    epilog=_examples(
+        "napari-vlseg history my-project",
+        "napari-vlseg history my-project --image 0003-nuclei",
+        "napari-vlseg history my-project --object 3f2a9c",
+        "napari-vlseg history my-project --object 3f2a9c --json",
+    )
+)(history)
+app.command(
+    epilog=_examples(
+        "napari-vlseg verify my-project",
+        "napari-vlseg verify my-project --json",
+    )
+)(verify)
 app.command(
     epilog=_examples(
         "napari-vlseg compare annas-project bens-project",

@@ -8,18 +8,16 @@ that came without a journal, the proposals that were kept in the project do.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from napari_vlseg.corrections.edits import Edit, decode_edit
-from napari_vlseg.corrections.replay import resolved
+from napari_vlseg.corrections.edits import Edit
 from napari_vlseg.corrections.store import ImageEntry
-from napari_vlseg.corrections.stored_edits import StoredLines, read_stored
 from napari_vlseg.pixel_changes import PixelChange
 from napari_vlseg.proposals import completed
+from napari_vlseg.workflow.journal_lines import read_journal
 from napari_vlseg.workflow.label_boxes import boxes_of
 
 MACHINE_OPS = frozenset({"propose", "threshold"})
@@ -54,7 +52,7 @@ def with_proposal_ious(
         If journal or proposals are damaged.
     """
     table = completed(objects)
-    known = _from_journal(entry.folder, labels, table)
+    known = _from_journal(entry, labels, table)
     unknown = table[~table["object_uid"].isin(known) & (table["source"] != "manual")]
     if len(unknown):
         known |= _from_proposals(entry, labels, unknown)
@@ -69,10 +67,15 @@ class Originals:
     ----------
     size : int
         Pixels of the labels array.
+
+    Attributes
+    ----------
+    labels : numpy.ndarray, shape (size,), int64
+        After the edits so far.
     """
 
     def __init__(self, size: int) -> None:
-        self._labels = np.zeros(size, np.int64)
+        self.labels = np.zeros(size, np.int64)
         self._made: dict[int, list[PixelChange]] = {}
         self._originals: dict[int, np.ndarray] = {}
 
@@ -89,7 +92,7 @@ class Originals:
                 for label in edit.pixels.labels & self._made.keys():
                     if label not in self._originals:
                         self._originals[label] = self._pixels_of(label)
-            edit.pixels.apply(self._labels, check=False)
+            edit.pixels.apply(self.labels, check=False)
         self._rename(edit)
 
     def iou(self, label: int, labels: np.ndarray, area: int) -> float | None:
@@ -113,7 +116,7 @@ class Originals:
     def _pixels_of(self, label: int) -> np.ndarray:
         """Flat indices of an object: it is nowhere but where a model once put it."""
         reached = np.unique(np.concatenate([made.indices() for made in self._made[label]]))
-        return reached[self._labels[reached] == label]
+        return reached[self.labels[reached] == label]
 
     def _rename(self, edit: Edit) -> None:
         moved = {
@@ -127,13 +130,9 @@ class Originals:
             about.update(found)
 
 
-def _from_journal(folder: Path, labels: np.ndarray, table: pd.DataFrame) -> dict[str, float]:
-    stored = read_stored(folder)
-    if stored is None or not stored.active.last:
-        return {}
-    lines = list(StoredLines(folder, stored.active).lines())
+def _from_journal(entry: ImageEntry, labels: np.ndarray, table: pd.DataFrame) -> dict[str, float]:
     originals = Originals(labels.size)
-    for edit in _resolved(lines):
+    for edit in read_journal(entry).edits():
         originals.follow(edit)
     areas = _areas(labels)
     found = {
@@ -141,10 +140,6 @@ def _from_journal(folder: Path, labels: np.ndarray, table: pd.DataFrame) -> dict
         for uid, label in zip(table["object_uid"], table["label"].tolist(), strict=True)
     }
     return {uid: iou for uid, iou in found.items() if iou is not None}
-
-
-def _resolved(lines: list[bytes]) -> Iterable[Edit]:
-    return (resolved(decode_edit(line), lambda n: decode_edit(lines[n - 1])) for line in lines)
 
 
 def _from_proposals(

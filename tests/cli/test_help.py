@@ -15,6 +15,8 @@ COMMANDS = [
     "cache",
     "project",
     "status",
+    "history",
+    "verify",
     "compare",
     "join",
     "export",
