@@ -5,22 +5,23 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage as ndi
-from skimage.feature import peak_local_max
+from skimage.morphology import local_maxima, reconstruction
 from skimage.segmentation import watershed
 
 from napari_vlseg.errors import PromptError
 from napari_vlseg.instances import connected_components
 
 _SIGMA = 1.0
-_SMALLEST = 0.02
-"""Of the object: a peak whose part is smaller is a ragged outline."""
+_SHALLOWEST = 0.1
+_PASS_RATIO = 0.98
+"""Less is asked of a waist here than in `napari_vlseg.instances`: a person says that it is one."""
 
 
 def split_object(mask: npt.NDArray[np.bool_]) -> np.ndarray:
     """Number the parts of an object: its separate pieces, or else two parts at its waist.
 
     In one piece it is divided by a watershed of its distance map (Beucher & Meyer, 1993) from
-    two markers: its deepest place, and of the other peaks the one that is deepest and farthest.
+    two markers: its deepest place, and of the other peaks one that is deep and far away.
 
     Parameters
     ----------
@@ -49,19 +50,27 @@ def split_object(mask: npt.NDArray[np.bool_]) -> np.ndarray:
 
 
 def _at_waist(mask: np.ndarray) -> np.ndarray:
-    distance = ndi.gaussian_filter(ndi.distance_transform_edt(np.pad(mask, 1)), _SIGMA)[1:-1, 1:-1]
-    peaks = peak_local_max(distance, labels=mask.astype(np.int32), exclude_border=False)
-    if len(peaks) < 2:
-        raise _no_waist()
-    depth = distance[tuple(peaks.T)]
-    first = int(depth.argmax())
-    away = np.linalg.norm(peaks - peaks[first], axis=1) * depth
-    markers = np.zeros(mask.shape, np.int32)
-    markers[tuple(peaks[first])], markers[tuple(peaks[int(away.argmax())])] = 1, 2
-    parts = watershed(-distance, markers, connectivity=2, mask=mask)
-    if np.bincount(parts[mask])[1:].min() < _SMALLEST * mask.sum():
-        raise _no_waist()
-    return parts
+    depth = ndi.gaussian_filter(ndi.distance_transform_edt(np.pad(mask, 1)), _SIGMA)[1:-1, 1:-1]
+    peaks, n_peaks = ndi.label(_peaks(depth, mask))
+    if n_peaks < 2:
+        raise PromptError(
+            "The object is in one piece and has no waist to split it at: draw a line through it "
+            "with the eraser, then split it."
+        )
+    numbers = np.arange(1, n_peaks + 1)
+    heights = ndi.maximum(depth, peaks, numbers)
+    places = np.array(ndi.center_of_mass(peaks > 0, peaks, numbers))
+    first = int(np.argmax(heights))
+    second = int(np.argmax(np.linalg.norm(places - places[first], axis=1) * heights))
+    markers = (peaks == first + 1) + 2 * (peaks == second + 1)
+    return watershed(-depth, markers, connectivity=2, mask=mask)
+
+
+def _peaks(depth: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Peaks that stand out in proportion: the pass to any higher one is lower than a share."""
+    landscape = np.log(np.maximum(depth, _SHALLOWEST))
+    flooded = reconstruction(landscape + np.log(_PASS_RATIO), landscape)
+    return local_maxima(flooded) & mask
 
 
 def _largest_first(parts: np.ndarray) -> np.ndarray:
@@ -71,10 +80,3 @@ def _largest_first(parts: np.ndarray) -> np.ndarray:
     numbers = np.zeros(len(areas), np.int32)
     numbers[order] = np.arange(1, len(order) + 1)
     return numbers[parts]
-
-
-def _no_waist() -> PromptError:
-    return PromptError(
-        "The object is in one piece and has no waist to split it at: draw a line through it with "
-        "the eraser, then split it."
-    )
