@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import chain, count
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 
@@ -16,6 +16,22 @@ from napari_vlseg.names import safe_name
 
 DEFAULT_CLASS = "object"
 """Class of a label that has none."""
+
+FACTS = (
+    "object_uid",
+    "status",
+    "source",
+    "score",
+    "uncertainty",
+    "n_edits",
+    "edit_seconds",
+    "iou_proposal_final",
+)
+"""What is exported of an object beside its class, see
+`napari_vlseg.proposals.OBJECT_COLUMNS`. Who drew it and when is not."""
+
+Fact: TypeAlias = str | int | float
+_DIGITS = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +51,8 @@ class ExportItem:
     pixel_size : tuple of float or None
         (row, col) in `unit`.
     unit : str
+    objects : mapping of int to mapping
+        Cells of the row of each label, those of `FACTS` and others.
     """
 
     name: str
@@ -43,6 +61,7 @@ class ExportItem:
     classes: Mapping[int, str] = field(default_factory=dict)
     pixel_size: tuple[float, float] | None = None
     unit: str = ""
+    objects: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         fits = self.image.ndim in (2, 3) and self.image.shape[:2] == self.labels.shape
@@ -55,6 +74,12 @@ class ExportItem:
     def class_of(self, label: int) -> str:
         """Class name of a label."""
         return self.classes.get(label) or DEFAULT_CLASS
+
+    def facts_of(self, label: int) -> dict[str, Fact]:
+        """What is known of a label, `FACTS` that are empty or nan left out."""
+        row = self.objects.get(label, {})
+        known = {name: _plain(row[name]) for name in FACTS if name in row}
+        return {name: value for name, value in known.items() if value == value and value != ""}
 
 
 class Writer(Protocol):
@@ -88,6 +113,12 @@ class UniqueNames:
         free = next(c for c in chain([wished], numbered) if _key(c) not in self._taken)
         self._taken.add(_key(free))
         return free
+
+
+def _plain(value: Any) -> Fact:
+    """NumPy scalars as Python's; four digits tell apart all that can be told apart."""
+    plain = value.item() if isinstance(value, np.generic) else value
+    return round(plain, _DIGITS) if isinstance(plain, float) else plain
 
 
 def _key(name: str) -> str:

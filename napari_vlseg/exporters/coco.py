@@ -1,7 +1,8 @@
 """COCO instances: ``instances.json`` with compressed masks, and ``images/`` beside it.
 
 Format: https://cocodataset.org/#format-data, section object detection. Masks are run
-lengths in column order as pycocotools encodes them, ids start at 1.
+lengths in column order as pycocotools encodes them, ids start at 1. What else is known of an
+object is in the annotation's ``attributes``, where other programs keep such things too.
 """
 
 from __future__ import annotations
@@ -54,15 +55,15 @@ class CocoWriter:
         image_id = len(self._images) + 1
         self._images.append({"id": image_id, "file_name": name, "height": height, "width": width})
         for label, pixels in _objects(item.labels):
-            self._annotations.append(
-                {
-                    "id": len(self._annotations) + 1,
-                    "image_id": image_id,
-                    "category_id": self._category(item.class_of(label)),
-                    **_geometry(pixels, height, width),
-                    "iscrowd": 0,
-                }
-            )
+            annotation = {
+                "id": len(self._annotations) + 1,
+                "image_id": image_id,
+                "category_id": self._category(item.class_of(label)),
+                **_geometry(pixels, height, width),
+                "iscrowd": 0,
+            }
+            facts = item.facts_of(label)
+            self._annotations.append(annotation | ({"attributes": facts} if facts else {}))
 
     def finish(self) -> None:
         """Write the annotations."""

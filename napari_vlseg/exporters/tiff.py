@@ -1,7 +1,7 @@
 """Pairs of image and mask TIFF files: ``images/<name>.tif`` and ``masks/<name>.tif``.
 
-``classes.csv`` tells the class of each label. Read by Cellpose, StarDist and most training
-scripts.
+``classes.csv`` tells the class of each label, and what else is known of it. The pairs are read by
+Cellpose, StarDist and most training scripts.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from pathlib import Path
 import numpy as np
 
 from napari_vlseg.errors import ExportError
-from napari_vlseg.exporters.base import ExportItem, UniqueNames
+from napari_vlseg.exporters.base import FACTS, ExportItem, Fact, UniqueNames
 from napari_vlseg.ome import write_labels, write_ome
 
 IMAGES_NAME = "images"
 MASKS_NAME = "masks"
 CLASSES_NAME = "classes.csv"
-CLASSES_HEADER = ("name", "label", "class")
+CLASSES_HEADER = ("name", "label", "class", *FACTS)
 
 
 class TiffWriter:
@@ -33,7 +33,7 @@ class TiffWriter:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._name = UniqueNames()
-        self._classes: list[tuple[str, int, str]] = []
+        self._classes: list[tuple[Fact, ...]] = []
         for name in (IMAGES_NAME, MASKS_NAME):
             (folder / name).mkdir()
 
@@ -60,7 +60,10 @@ class TiffWriter:
                 f"“{item.name}” can't be exported: {failure}; convert it to 8, 16 or 32 bits."
             ) from failure
         labels = np.unique(item.labels[item.labels != 0]).tolist()
-        self._classes += [(name, label, item.class_of(label)) for label in labels]
+        for label in labels:
+            facts = item.facts_of(label)
+            cells = (facts.get(fact, "") for fact in FACTS)
+            self._classes.append((name, label, item.class_of(label), *cells))
 
     def finish(self) -> None:
         """Write the table of classes."""

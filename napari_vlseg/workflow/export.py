@@ -11,9 +11,10 @@ import pandas as pd
 from napari_vlseg.corrections.store import ImageEntry, Project
 from napari_vlseg.errors import ExportError
 from napari_vlseg.events import Progress, Work
-from napari_vlseg.exporters.base import ExportItem
+from napari_vlseg.exporters.base import FACTS, ExportItem
 from napari_vlseg.exporters.registry import check_format, export_steps
 from napari_vlseg.images import SourceImage
+from napari_vlseg.workflow.provenance import with_proposal_ious
 
 Index = tuple[int, ...]
 
@@ -86,8 +87,10 @@ def _labelled_planes(labels: np.ndarray) -> list[Index]:
 def _items(entry: ImageEntry, planes: Sequence[Index]) -> Iterator[ExportItem]:
     labels, objects = _kept_labels(entry)
     pixels = _channels_last(entry, entry.load_image(), labels.shape)
-    known = {"label", "class"} <= set(objects)
-    classes = dict(zip(objects["label"], objects["class"], strict=True)) if known else {}
+    table = with_proposal_ious(entry, labels, objects)
+    numbers = table["label"].tolist()
+    classes = dict(zip(numbers, table["class"], strict=True))
+    rows = dict(zip(numbers, table[list(FACTS)].to_dict("records"), strict=True))
     for index in planes:
         yield ExportItem(
             f"{entry.name}{_position(entry, labels.shape, index)}",
@@ -96,6 +99,7 @@ def _items(entry: ImageEntry, planes: Sequence[Index]) -> Iterator[ExportItem]:
             classes,
             entry.pixel_size,
             entry.unit,
+            rows,
         )
 
 

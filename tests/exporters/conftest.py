@@ -17,7 +17,22 @@ def items(scene: tuple[np.ndarray, np.ndarray]) -> list[ExportItem]:
     gaps[:, 40:45] = 0
     return [
         ExportItem(
-            "grey", image, labels, {1: "cell", 2: "dust, “µ”", 3: "cell"}, (0.5, 0.25), "µm"
+            "grey",
+            image,
+            labels,
+            {1: "cell", 2: "dust, “µ”", 3: "cell"},
+            (0.5, 0.25),
+            "µm",
+            {
+                2: {
+                    "object_uid": "u2",
+                    "score": np.float64(1 / 3),
+                    "uncertainty": np.nan,
+                    "n_edits": np.int64(4),
+                    "status": "",
+                    "created_by": "anna",
+                }
+            },
         ),
         ExportItem("rgb", rgb, np.zeros_like(labels)),
         ExportItem("deep", image.astype(np.uint16) * 200, gaps, {1000: "cell"}),

@@ -49,6 +49,9 @@ def test_the_document_is_as_coco_describes_it(tmp_path: Path, items: list[Export
     coco = load(tmp_path / "out")
     assert sorted(coco.imgs) == [1, 2, 3]
     assert sorted(coco.anns) == [1, 2, 3, 4, 5]
+    facts = {number: each.get("attributes") for number, each in coco.anns.items()}
+    known = {"object_uid": "u2", "score": 0.3333, "n_edits": 4}
+    assert facts == {1: None, 2: known, 3: None, 4: None, 5: None}
     categories = {number: category["name"] for number, category in coco.cats.items()}
     assert categories == {1: "cell", 2: "dust, “µ”", 3: "object"}
     for annotation in coco.anns.values():

@@ -34,7 +34,8 @@ def test_the_pixel_size_is_kept(tmp_path: Path, items: list[ExportItem]) -> None
 def test_the_class_of_each_label_is_listed(tmp_path: Path, items: list[ExportItem]) -> None:
     export(items, "tiff", tmp_path / "out")
     with (tmp_path / "out" / "classes.csv").open(encoding="utf-8", newline="") as stream:
-        rows = [tuple(row.values()) for row in csv.DictReader(stream)]
+        table = list(csv.DictReader(stream))
+    rows = [(row["name"], row["label"], row["class"]) for row in table]
     assert rows == [
         ("grey", "1", "cell"),
         ("grey", "2", "dust, “µ”"),
@@ -42,6 +43,9 @@ def test_the_class_of_each_label_is_listed(tmp_path: Path, items: list[ExportIte
         ("deep", "1000", "cell"),
         ("deep", "3000", "object"),
     ]
+    facts = {name: cell for name, cell in list(table[1].items())[3:] if cell}
+    assert facts == {"object_uid": "u2", "score": "0.3333", "n_edits": "4"}
+    assert "created_by" not in table[1]
 
 
 @pytest.mark.parametrize(
