@@ -45,6 +45,7 @@ OPS = (
 )
 """Kinds of edits. “undo” and “redo” name another edit and carry nothing of their own."""
 
+_AS_THEY_ARE = frozenset((str, int, bool, type(None)))
 _TYPES = ("<i2", "<i4", "<i8")
 _HEAD = re.compile(rb'\{"n":(\d+),"op":"([a-z_]+)"(?:,"of":(\d+))?,')
 _SEAL = re.compile(rb',"crc32":"([0-9a-f]{8})"\}')
@@ -215,6 +216,8 @@ def unsealed(line: str | bytes) -> dict[str, Any]:
 
 def plain(value: Any) -> Any:
     """A value as JSON can hold it; whatever it does not know becomes text, nothing is refused."""
+    if type(value) in _AS_THEY_ARE:  # nearly all there is, and there is much of it
+        return value
     if isinstance(value, np.generic | np.ndarray):
         value = value.tolist()
     if value is None or isinstance(value, bool | int | str):

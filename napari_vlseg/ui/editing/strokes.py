@@ -3,18 +3,21 @@
 napari tells of a stroke by `Labels.events.paint`, which carries a list of atoms, one for each
 movement of the mouse. Releases before 0.9 list pixels: ``(indices, old, new)`` with one array of
 indices per axis, or slices; later ones have a bounding box and a mask,
-``(slice_key, mask or None, old_values, new_value)``.
+``(slice_key, mask or None, old_values, new_value)``. What was there before is not read from them:
+the journal knows it, and has to agree with itself.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 import numpy as np
 
 _MASKED = 4  # entries of an atom with a bounding box; the others have three
+_SPARSE = 4  # times the boxes of the atoms that the box around all of them may be
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,14 +28,11 @@ class Stroke:
     ----------
     flat : numpy.ndarray, shape (n,), int64
         Indices into the whole labels array in row-major order, ascending.
-    old : numpy.ndarray, shape (n,), int64
-        What was there before the first atom that painted the pixel.
     new : numpy.ndarray, shape (n,), int64
-        What is there after the last one.
+        What the last atom that painted the pixel left there.
     """
 
     flat: np.ndarray
-    old: np.ndarray
     new: np.ndarray
 
 
@@ -46,49 +46,83 @@ def stroke_of(atoms: Iterable[Sequence[Any]], shape: Sequence[int]) -> Stroke:
     shape : sequence of int
         Of the labels array.
     """
-    parts = [_pixels(atom, tuple(shape)) for atom in atoms]
-    if not parts:
-        nothing = np.empty(0, np.int64)
-        return Stroke(nothing, nothing, nothing)
-    flat, old, new = (np.concatenate(column) for column in zip(*parts, strict=True))
+    told = list(atoms)
+    whole = tuple(int(side) for side in shape)
+    if told and all(len(atom) == _MASKED for atom in told):
+        box = _box_around([atom[0] for atom in told])
+        painted = sum(prod(part.stop - part.start for part in atom[0]) for atom in told)
+        if prod(part.stop - part.start for part in box) <= _SPARSE * painted:
+            return _drawn_in_box(told, box, whole)
+    return _listed_one_by_one(told, whole)
+
+
+def _box_around(boxes: Sequence[tuple[slice, ...]]) -> tuple[slice, ...]:
+    return tuple(
+        slice(min(part.start for part in parts), max(part.stop for part in parts))
+        for parts in zip(*boxes, strict=True)
+    )
+
+
+def _drawn_in_box(
+    atoms: Sequence[Sequence[Any]], box: tuple[slice, ...], shape: tuple[int, ...]
+) -> Stroke:
+    """Draw the stroke again: quick where the box around it is not much larger than the stroke."""
+    sides = tuple(part.stop - part.start for part in box)
+    painted = np.zeros(sides, bool)
+    several = len({int(atom[3]) for atom in atoms}) > 1
+    values = np.zeros(sides if several else (), np.int64)
+    for where, mask, _, new in atoms:
+        here = tuple(
+            slice(part.start - side.start, part.stop - side.start)
+            for part, side in zip(where, box, strict=True)
+        )
+        if mask is None:
+            painted[here] = True
+        else:
+            painted[here] |= mask
+        if several:
+            values[here] = new if mask is None else np.where(mask, new, values[here])
+    inside = np.flatnonzero(painted)
+    place = np.unravel_index(inside, sides)
+    corner = (part.start for part in box)
+    flat = _flat([axis + low for axis, low in zip(place, corner, strict=True)], shape)
+    new = values.ravel()[inside] if several else np.full(inside.size, int(atoms[0][3]), np.int64)
+    return Stroke(flat, new)
+
+
+def _listed_one_by_one(atoms: Sequence[Sequence[Any]], shape: tuple[int, ...]) -> Stroke:
+    parts = [_pixels(atom, shape) for atom in atoms]
+    flat = np.concatenate([np.empty(0, np.int64), *(part for part, _ in parts)])
+    new = np.concatenate([np.empty(0, np.int64), *(values for _, values in parts)])
     if flat.size > 1 and not (flat[1:] > flat[:-1]).all():
         order = np.argsort(flat, kind="stable")
-        flat, old, new = flat[order], old[order], new[order]
-        first = np.flatnonzero(np.diff(flat, prepend=flat[0] - 1))
-        last = np.append(first[1:], flat.size) - 1
-        flat, old, new = flat[first], old[first], new[last]
-    return Stroke(flat, old, new)
+        flat, new = flat[order], new[order]
+        last = np.append(flat[1:] != flat[:-1], True)
+        flat, new = flat[last], new[last]
+    return Stroke(flat, new)
 
 
-def _pixels(
-    atom: Sequence[Any], shape: tuple[int, ...]
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Flat indices, values before and values after of one atom."""
-    if len(atom) == _MASKED:
-        where, mask, old, new = atom
-        if mask is None:
-            flat = _in_box(where, shape)
-        else:
-            box = tuple(part.start for part in where)
-            inside = np.nonzero(mask)
-            flat = _flat(tuple(axis + low for axis, low in zip(inside, box, strict=True)), shape)
+def _pixels(atom: Sequence[Any], shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """Flat indices of one atom, and the values after it."""
+    where, new = atom[0], atom[-1]
+    if len(atom) != _MASKED:
+        flat = _index(where, shape)
+    elif atom[1] is None:
+        flat = _flat(np.ix_(*(np.arange(part.start, part.stop) for part in where)), shape)
     else:
-        where, old, new = atom
-        flat = _listed(where, shape)
-    return flat, _values(old, flat.size), _values(new, flat.size)
+        corner = (part.start for part in where)
+        inside = np.nonzero(atom[1])
+        flat = _flat([axis + low for axis, low in zip(inside, corner, strict=True)], shape)
+    values = np.ravel(np.asarray(new)).astype(np.int64)
+    return flat, np.broadcast_to(values, flat.size) if values.size == 1 else values
 
 
-def _in_box(where: tuple[slice, ...], shape: tuple[int, ...]) -> np.ndarray:
-    sides = np.ix_(*(np.arange(part.start, part.stop) for part in where))
-    return _flat(sides, shape)
-
-
-def _listed(where: Any, shape: tuple[int, ...]) -> np.ndarray:
+def _index(where: Any, shape: tuple[int, ...]) -> np.ndarray:
     """Flat indices of whatever NumPy takes as an index: numbers, arrays and slices mixed."""
     parts = where if isinstance(where, tuple) else (where,)
     if len(parts) == len(shape) and not any(isinstance(part, slice) for part in parts):
         return _flat(parts, shape)
-    return np.arange(np.prod(shape), dtype=np.int64).reshape(shape)[where].ravel()
+    return np.arange(prod(shape), dtype=np.int64).reshape(shape)[where].ravel()
 
 
 def _flat(where: Sequence[Any], shape: tuple[int, ...]) -> np.ndarray:
@@ -96,10 +130,7 @@ def _flat(where: Sequence[Any], shape: tuple[int, ...]) -> np.ndarray:
     total = np.zeros((), np.int64)
     for part, side in zip(where, shape, strict=True):
         position = np.asarray(part, np.int64)
-        total = total * side + np.where(position < 0, position + side, position)
+        if position.size and position.min() < 0:
+            position = np.where(position < 0, position + side, position)
+        total = total * side + position
     return np.ravel(total)
-
-
-def _values(values: Any, count: int) -> np.ndarray:
-    flat = np.ravel(np.asarray(values)).astype(np.int64)
-    return np.broadcast_to(flat, count) if flat.size == 1 else flat
