@@ -141,7 +141,7 @@ def _print(summaries: Mapping[str, Mapping[str, Mapping[str, float]]]) -> None:
 
 
 def _seconds() -> float:
-    """Seconds for 50,176 objects on 4096 × 4096 pixels."""
+    """Seconds for 50,176 objects on 4096 × 4096 pixels, the best of three."""
     step = SIDE // PER_SIDE
     rows, cols = np.mgrid[:SIDE, :SIDE]
     inside = (rows < step * PER_SIDE) & (cols < step * PER_SIDE)
@@ -149,9 +149,12 @@ def _seconds() -> float:
     labels = np.where(inside, 1 + rows // step * PER_SIDE + cols // step, 0).astype(np.int32)
     objects = [ObjectStats(label, 0, 0.5, 1) for label in range(1, PER_SIDE**2 + 1)]
     maps = np.random.default_rng(0).random((1, SIDE, SIDE), np.float32)
-    start = perf_counter()
-    object_uncertainty(labels, objects, maps, [0.45])
-    return perf_counter() - start
+    seconds = []
+    for _ in range(3):
+        start = perf_counter()
+        object_uncertainty(labels, objects, maps, [0.45])
+        seconds.append(perf_counter() - start)
+    return min(seconds)
 
 
 def _results(
