@@ -79,7 +79,9 @@ class VlsegWidget(QWidget):
         self.tabs = QTabWidget()
         self.look_timer = self._timer(_LOOK_MS, self.controller.look_at_edits)
         self.autosave_timer = self._timer(_AUTOSAVE_MS, self.controller.desk.autosave)
-        self.review_timer = self._timer(_REVIEW_MS, lambda: review.refresh())
+        self.autosave_timer.setSingleShot(False)
+        self.autosave_timer.start()
+        self.review_timer = self._timer(_REVIEW_MS, review.refresh)
         self._lay_out()
         self.actions_of_keys = self._actions()
         # napari hands plugins a proxy that warns of what is private, and has no public canvas.
@@ -138,7 +140,7 @@ class VlsegWidget(QWidget):
         layout.addWidget(self.status)
         self.setMinimumWidth(300)
 
-    def _timer(self, milliseconds: int, timeout: Callable[[], None]) -> QTimer:
+    def _timer(self, milliseconds: int, timeout: Callable[[], object]) -> QTimer:
         timer = QTimer(self)
         timer.setSingleShot(True)
         timer.setInterval(milliseconds)

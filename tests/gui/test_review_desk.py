@@ -169,6 +169,27 @@ def test_what_is_deleted_makes_room_for_the_row_after_it(review: Review) -> None
     assert len(review.desk.listing or ()) == 5
 
 
+def test_one_object_of_two(review: Review) -> None:
+    tour = review.desk.tour
+    tour.choose(("o1", "o2"), "o2")
+    tour.merge()
+    assert len(review.desk.listing or ()) == 5
+    assert len(tour.chosen) == 1
+    assert review.number in (1, 2)
+
+
+def test_a_rejected_object_comes_back(review: Review) -> None:
+    tour, before = review.desk.tour, review.layer.data.copy()
+    tour.step(1)
+    tour.reject()
+    review.desk.ask(statuses=frozenset({"rejected"}))
+    tour.step(1)
+    assert review.number == 2
+    tour.restore()
+    assert review.statuses == "pppppp"
+    np.testing.assert_array_equal(review.layer.data, before)
+
+
 def test_class_and_comment(review: Review) -> None:
     tour = review.desk.tour
     tour.step(1)
@@ -212,6 +233,11 @@ def test_clicks_take_the_object_up(review: Review) -> None:
     review.desk.tour.to_clicks()
     assert review.controller.clicks.tool == "point"
     assert review.controller.clicks.target == 2
+    outline = review.desk.tour.outline.layer
+    assert outline is not None
+    assert not len(outline.data), "one outline at a time"
+    review.controller.clicks.set_tool(None)
+    assert len(outline.data)
 
 
 def test_painting_is_followed_by_the_row_the_outline_and_the_thumbnail(review: Review) -> None:

@@ -10,7 +10,7 @@ from napari.layers import Labels
 
 from napari_vlseg.ui.review.sights import Sight
 
-_SMALL, _LARGE, _GOOD = 0.1, 0.6, 0.3  # of the canvas
+_SMALL, _GOOD, _LARGE = 0.1, 0.3, 0.7  # of the canvas
 _LEAST = 24.0  # pixels of the image that the object counts as at least
 
 
@@ -36,8 +36,10 @@ def fly_to(viewer: ViewerModel, layer: Labels, sight: Sight) -> None:
         pixel = _pixel(layer, sight)
         size = np.maximum((last - first)[shown], _LEAST * pixel)
         share = float(np.max(size * scene.camera.zoom / _canvas_size(viewer)))
-        if not _SMALL <= share <= _LARGE:
+        if share < _SMALL:
             scene.camera.zoom *= _GOOD / share
+        elif share > _LARGE:
+            scene.camera.zoom *= _LARGE / share
 
 
 def _corners(layer: Labels, sight: Sight) -> np.ndarray:

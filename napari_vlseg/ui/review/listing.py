@@ -20,16 +20,16 @@ MANY = 20
 
 SORTS: Mapping[tuple[str, bool], str] = MappingProxyType(
     {
-        ("uncertainty", True): "most uncertain first",
-        ("uncertainty", False): "most certain first",
-        ("score", False): "lowest score first",
-        ("score", True): "highest score first",
-        ("area", False): "smallest first",
-        ("area", True): "largest first",
+        ("uncertainty", True): "uncertain first",
+        ("uncertainty", False): "certain first",
+        ("score", False): "low scores first",
+        ("score", True): "high scores first",
+        ("area", False): "small ones first",
+        ("area", True): "large ones first",
         ("class", False): "by class",
         ("status", False): "by status",
         ("label", False): "by number",
-        ("given", False): "as they were given",
+        ("given", False): "as given",
     }
 )
 """Column and whether it descends → what people call it."""

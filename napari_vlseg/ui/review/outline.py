@@ -65,7 +65,7 @@ class ReviewOutline:
         }
         self._labels = labels
         self._lines = Vectors(
-            np.zeros((0, 2, labels.ndim)),
+            np.zeros((1, 2, labels.ndim)),  # a point, so that the first object finds it drawn
             ndim=labels.ndim,
             name="review: outline",
             vector_style="line",

@@ -44,6 +44,8 @@ class Tour:
         """All objects that a decision is about; the one in review is one of them."""
         self._place = -1
         self._is_deciding = False
+        self._is_hidden = False
+        controller.clicks.changed.connect(self._on_clicks)
 
     @property
     def place(self) -> int:
@@ -93,6 +95,9 @@ class Tour:
 
     def look_again(self, uids: Collection[str]) -> None:
         """The list was refreshed: draw the outline of an edited object anew."""
+        table = self._desk.table
+        if table is not None and self.current in table:  # others may have gone into it
+            self.chosen = tuple(uid for uid in self.chosen if uid in table)
         if self.current in uids and not self._is_deciding:
             self._outline(self._desk.gallery.find(self.current))
             self.changed.emit()
@@ -123,9 +128,9 @@ class Tour:
 
     def merge(self) -> None:
         """Make one object of those that are chosen."""
-        place = self.place
-        if self._act(self._controller.editing.merge):
-            self._land_at(place)
+        uids, table = self.chosen, self._desk.table
+        if self._act(self._controller.editing.merge) and table is not None:
+            self.visit(next((uid for uid in uids if uid in table), self.current))
 
     def split(self) -> None:
         """Split the object in review."""
@@ -239,4 +244,11 @@ class Tour:
     def _outline(self, sight: Sight | None) -> None:
         layer = self._desk.layer
         if layer is not None and self._desk.is_open:
-            self.outline.show(layer, sight)
+            self.outline.show(layer, None if self._is_hidden else sight)
+
+    def _on_clicks(self) -> None:
+        """Leave the canvas to the outline that is being clicked."""
+        hides = self._controller.clicks.tool is not None
+        if hides != self._is_hidden:
+            self._is_hidden = hides
+            self._outline(self._desk.gallery.find(self.current))

@@ -109,7 +109,7 @@ class ReviewFilter(QWidget):
             self.search.setText(query.text)
         self._given.setVisible(query.only is not None)
         given = 0 if query.only is None else len(query.only)
-        self._given_text.setText(f"{given} objects that were given")
+        self._given_text.setText(f"{given} given object{'s'[: given != 1]}")
         self.status.setEnabled(query.only is None)
         self.arrange.setEnabled(moved > 0)
         rows = f"{moved} row{'s'[: moved != 1]}"
