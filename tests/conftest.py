@@ -16,6 +16,9 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 # Tests share nothing through the person's own cache of encoded images.
 os.environ["NAPARI_VLSEG_CACHE_GB"] = "0"
 
+# Nor do they leave anything in the person's folder of unsaved work.
+os.environ["NAPARI_VLSEG_UNSAVED"] = "off"
+
 settings.register_profile("reproducible", derandomize=True, deadline=None, max_examples=50)
 settings.load_profile("reproducible")
 

@@ -93,7 +93,6 @@ class Controller:
         self.activity = ""
         self.warnings: dict[str, str] = {}
         self.edits = 0
-        self.unsaved = False
         self.segmenter = Segmenter(self)
         self.relabel = Relabeller(self)
         self.references = ReferenceTaker(self)
@@ -141,6 +140,11 @@ class Controller:
             self.policy,
         )
 
+    @property
+    def unsaved(self) -> bool:
+        """Whether there are edits that no project holds."""
+        return not self.desk.keeper.is_saved
+
     def facts(self) -> str:
         """Model, device and what there is, on one line."""
         model = self.models.peek(self.settings)
@@ -151,7 +155,7 @@ class Controller:
         if self.labels is not None:
             n = self.n_objects
             parts.append(f"{n} object{'' if n == 1 else 's'}")
-            parts.append("not saved" if self.unsaved else "saved")
+            parts.append(self.desk.state)
         return " · ".join(parts)
 
     # ---- what views may do
@@ -204,14 +208,8 @@ class Controller:
             self.mark_unsaved()
 
     def mark_unsaved(self) -> None:
-        """Note that there is something that no project holds yet."""
+        """Note that something was changed."""
         self.edits += 1
-        self.unsaved = True
-        self.facts_changed.emit()
-
-    def mark_saved(self) -> None:
-        """Note that the project holds everything."""
-        self.unsaved = False
         self.facts_changed.emit()
 
     def say(self, activity: str) -> None:

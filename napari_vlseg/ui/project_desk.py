@@ -1,92 +1,112 @@
-"""The part of the controller that saves, opens and exports projects."""
+"""The part of the controller that opens, makes, saves and exports projects."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari.layers import Image, Labels
 from psygnal import Signal
 
+from napari_vlseg.corrections.entry import ImageEntry
 from napari_vlseg.corrections.store import Project
+from napari_vlseg.corrections.worklist import Status
 from napari_vlseg.errors import ProjectError
-from napari_vlseg.events import Event, Notice, Work, run
-from napari_vlseg.images import ImageView
-from napari_vlseg.proposals import Proposals
-from napari_vlseg.ui.geometry import (
-    axes_of,
-    image_array,
-    pixel_size_of,
-    plane_index,
-    plane_key,
-    without_channels,
-)
-from napari_vlseg.ui.layers import add_labels, layers_of
-from napari_vlseg.ui.opening import add_image_again, fitting_view, path_of
-from napari_vlseg.ui.planes import PlaneRecord
+from napari_vlseg.events import Event, Notice, Work
+from napari_vlseg.prompts import PromptTable
+from napari_vlseg.ui.keeping.jobs import adopt_job, prompts_job
+from napari_vlseg.ui.keeping.keeper import Keeper
 from napari_vlseg.ui.project_job import (
-    Conflict,
-    ImageToSave,
     OpenedImage,
     OpenedProject,
+    create_job,
     open_folder_job,
     open_job,
-    save_job,
+    release_job,
+    restore_job,
 )
-from napari_vlseg.ui.queue import WorkQueue
+from napari_vlseg.ui.recovery import Leftover, UnsavedWork
 from napari_vlseg.ui.runner import Handlers
+from napari_vlseg.ui.showing import Shown
 from napari_vlseg.ui.worklist.desk import WorklistDesk
 from napari_vlseg.workflow.export import export_project
-from napari_vlseg.workflow.worklist import default_project
+from napari_vlseg.workflow.worklist import default_project, worklist_of
 
 if TYPE_CHECKING:
     from napari_vlseg.ui.controller import Controller
 
 FILE_LANE = "files"
-KEEP_LANE = "keep"
-
-
-@dataclass(frozen=True, eq=False)
-class Sent:
-    """An image on its way into the project, and whose proposals go with it."""
-
-    image: ImageToSave
-    proposals: Sequence[tuple[PlaneRecord, Proposals]]
 
 
 class ProjectDesk:
-    """Knows the project in use, and what of the viewer belongs into it."""
+    """Knows the project in use, and what of the viewer belongs into it.
+
+    Attributes
+    ----------
+    keeper : Keeper
+        Sees that every edit is written.
+    worklist : WorklistDesk
+        The images of the project.
+    """
 
     changed = Signal()
 
     def __init__(self, controller: Controller) -> None:
         self._controller = controller
-        self.project: Project | None = None
-        self.has_conflict = False
-        self.queue = WorkQueue(controller.runner, KEEP_LANE, self.report_trouble)
+        self.keeper = Keeper(controller, UnsavedWork())
+        self.shown = Shown(controller, self.keeper)
         self.worklist = WorklistDesk(controller, self)
-        self._shown: Image | None = None
-        self._view: ImageView | None = None
+        self._prompts: PromptTable | None = None
+        self.keeper.changed.connect(self.changed.emit)
+        controller.editing.changed.connect(self._on_edit)
+
+    # ---- what others may ask
+
+    @property
+    def project(self) -> Project | None:
+        """The project in use."""
+        return self.keeper.project
 
     @property
     def busy(self) -> bool:
-        """Whether files are being read or written."""
+        """Whether a data set is being exported."""
         return self._controller.runner.busy(FILE_LANE)
 
+    @property
+    def state(self) -> str:
+        """Whether what the viewer shows is saved, in a few words."""
+        if self.keeper.trouble:
+            return "⚠ NOT SAVED"
+        if self.keeper.is_saved:
+            return "saved"
+        homes = [self.keeper.home(labels) for labels in self.keeper.layers]
+        kept = any(home is not None and home.is_unsaved for home in homes)
+        return "not saved (kept for recovery)" if kept else "not saved"
+
+    def entry(self, image: Image) -> ImageEntry | None:
+        """The entry of an image in the project."""
+        return self.keeper.entry(image)
+
+    # ---- what a person may do
+
     def create(self, folder: Path) -> None:
-        """Make a project in a new or empty folder, and save what there is into it."""
-        with self._controller.told():
-            self.project = Project.create(folder)
-            self.changed.emit()
-            self._controller.say(f"new project in {folder}")
-            if self._sent():
-                self.save()
+        """Make a project in a new or empty folder, and move what there is into it."""
+        self.keeper.queue.add(create_job(folder), self._on_created, self._on_failed)
 
     def open(self, folder: Path) -> None:
         """Open a project and show its prompts, and the image where it stopped."""
-        self._start(open_job(folder), self._on_opened)
+        if self.project is not None and self.project.folder == Path(folder).absolute():
+            self._controller.say(f"{folder} is open")
+        elif self.put_away():
+            self.keeper.queue.add(open_job(folder), self._on_opened, self._on_failed)
+
+    def restore(self, leftover: Leftover) -> None:
+        """Go on with work of an earlier session that has no project."""
+        if self.put_away():
+            work = restore_job(self.keeper.unsaved, leftover)
+            self.keeper.queue.add(work, self._on_opened, self._on_failed)
 
     def open_folder(self, images: Sequence[Path], out: Path | None = None) -> None:
         """Go through a folder of images, or through files: begin, or go on where it stopped.
@@ -97,54 +117,112 @@ class ProjectDesk:
         out : Path, optional
             Folder of the project; beside the first folder of images where it is omitted.
         """
-        self._start(open_folder_job(images, out or default_project(images[0])), self._on_opened)
+        if self.put_away():
+            work = open_folder_job(images, out or default_project(images[0]))
+            self.keeper.queue.add(work, self._on_opened, self._on_failed)
 
     def save(self) -> None:
-        """Save labels, proposals and prompts into the project.
-
-        After a conflict with another window, the other version is kept as a backup.
-        """
+        """Write proposals, prompts and the label images of all journals."""
         with self._controller.told():
-            project, sent = self._require(), self._sent()
-            if not sent:
+            project = self._require()
+            layers = [layer for layer in self.keeper.layers if self._is_begun(layer)]
+            if not layers:
                 raise ProjectError("There are no labels to save yet: press Segment or paint some.")
-            edits = self._controller.edits
-            self._start(self._save(project, sent), lambda found: self._on_saved(sent, edits, found))
+            self.keeper.retry()
+            for labels in layers:
+                home = self.keeper.home(labels)
+                if home is None or home.is_unsaved:
+                    self.keeper.house(labels, partial(self.keeper.save, labels))
+                else:
+                    self.keeper.save(labels)
+            self._save_prompts(project)
+            self.keeper.queue.add(
+                _nothing(), lambda _: self._on_saved(len(layers)), self._on_failed
+            )
 
     def save_now(self) -> None:
-        """Save at once, where a project is open and something is unsaved: before closing."""
-        if self.project is None or not self._controller.unsaved:
-            return
-        with self._controller.told():
-            sent = self._sent()
-            if sent:
-                found = run(self._save(self.project, sent))
-                self._on_saved(sent, self._controller.edits, found)
+        """Write all that is not written, and close the journals: before the window closes."""
+        self._controller.look_at_edits()
+        self.keeper.queue.finish()
+        if self.project is not None:
+            self._save_prompts(self.project)
+        for labels in self.keeper.layers:
+            self.keeper.look(labels)
+        self.keeper.queue.finish()
+        self.keeper.rescue()
+        for labels in self.keeper.layers:
+            self.keeper.save(labels, leaving=True)
+        self.keeper.queue.finish()
+        self.worklist.close()
+        self.keeper.unsaved.leave()
 
     def autosave(self) -> None:
-        """Save, where a project is open, something is unsaved and nothing else is going on."""
-        wanted = self._controller.unsaved and not self.has_conflict
-        if self.project is not None and wanted and not self.busy:
-            self.save()
-
-    def _save(self, project: Project, sent: Sequence[Sent]) -> Work[Conflict | None]:
-        images = [item.image for item in sent]
-        return save_job(project, images, self._controller.prompts.table, self.has_conflict)
+        """Now and then: what is no edit of labels, label images that are far behind, retries."""
+        self.keeper.check()
+        self.keeper.retry()
+        self.keeper.save_proposals()
+        self.worklist.retry()
+        if self.project is not None and not self.keeper.trouble:
+            self._save_prompts(self.project)
 
     def export(self, format_name: str, out: Path, overwrite: bool = False) -> None:
         """Write a data set from the project."""
         with self._controller.told():
             project = self._require()
-            if self._controller.unsaved:
+            if not self.keeper.is_saved:
                 self._controller.tell("Save first: an export holds what is saved.", "error")
                 return
             work = export_project(project.folder, format_name, out, overwrite=overwrite)
             self._start(work, lambda paths: self._on_exported(paths, out))
 
+    def next_image(self) -> None:
+        """Show the next image of the list."""
+        self.worklist.next_image()
+
+    def previous_image(self) -> None:
+        """Show the image before it in the list."""
+        self.worklist.previous_image()
+
+    def mark(self, status: Status) -> None:
+        """Say how far the image that is shown is."""
+        self.worklist.mark(status)
+
+    # ---- what going through images needs
+
+    def put_away(self) -> bool:
+        """Take the image of the project out of the viewer; False where it can't be written."""
+        if self.keeper.trouble:
+            self._controller.tell(
+                f"{self.keeper.trouble} Or keep this work elsewhere with New….", "error"
+            )
+            return False
+        self.shown.put_away()
+        return True
+
+    def release(self, opened: OpenedImage) -> None:
+        """Let go of an image that was opened and is not shown."""
+        self.keeper.queue.add(release_job(opened), lambda _: None, self._on_failed)
+
+    # ---- inside
+
     def _require(self) -> Project:
         if self.project is None:
             raise ProjectError("There is no project yet: create or open one first.")
         return self.project
+
+    def _is_begun(self, labels: Labels) -> bool:
+        book = self._controller.editing.known(labels)
+        return book is not None and book.ledger.last > 0
+
+    def _save_prompts(self, project: Project) -> None:
+        table = self._controller.prompts.table
+        if table is self._prompts:
+            return
+
+        def done(_: None) -> None:
+            self._prompts = table
+
+        self.keeper.queue.add(prompts_job(project, table), done, self._on_failed)
 
     def _start(self, work: Work[Any], done: Callable[[Any], None]) -> None:
         controller = self._controller
@@ -165,114 +243,65 @@ class ProjectDesk:
         self._controller.tell(text, "error")
         self.changed.emit()
 
-    def _on_saved(self, sent: Sequence[Sent], edits: int, found: Conflict | None) -> None:
+    def _on_saved(self, n_images: int) -> None:
         controller = self._controller
-        self.has_conflict = found is not None
-        if found is not None:
-            self._on_failed(found.message)
-            return
-        for record, proposals in (pair for image in sent for pair in image.proposals):
-            record.proposals_saved = record.proposals_saved or record.proposals is proposals
-        if controller.edits == edits:
-            controller.mark_saved()
-        n = len(sent)
-        controller.say(f"saved {n} image{'s'[: n != 1]} to {self._require().folder}")
+        self.keeper.check()
+        if self.keeper.is_saved:
+            where = self._require().folder
+            controller.say(f"saved {n_images} image{'s'[: n_images != 1]} to {where}")
+        controller.facts_changed.emit()
         self.changed.emit()
 
     def _on_exported(self, paths: tuple[Path, ...], out: Path) -> None:
         self._controller.say(f"exported {len(paths)} file{'s'[: len(paths) != 1]} to {out}")
         self.changed.emit()
 
-    def _on_opened(self, opened: OpenedProject) -> None:
-        controller = self._controller
-        self.put_away()
-        self.project = opened.project
-        if opened.image is not None:
-            self.show(opened.image)
-        if opened.prompts.rows:
-            controller.prompts.set_table(opened.prompts)
-        controller.mark_saved()
-        self.worklist.take(opened.worklist, opened.image)
-        n = len(opened.worklist)
-        controller.say(f"opened {opened.project.folder}: {n} image{'s'[: n != 1]}")
+    def _on_created(self, project: Project) -> None:
+        self._controller.say(f"new project in {project.folder}")
+        unsaved, self._prompts = self.keeper.unsaved.project, None
+        if unsaved is not None:
+            open_here = self.keeper.open_in(unsaved)
+            self.keeper.queue.add(
+                adopt_job(unsaved, project, open_here),
+                lambda moved: self._on_adopted(project, moved),
+                self._on_failed,
+            )
+        else:
+            self._go_on_in(project)
+
+    def _on_adopted(self, project: Project, moved: dict[str, ImageEntry]) -> None:
+        self.keeper.move(project, moved)
+        self.keeper.unsaved.discard()
+        self._go_on_in(project)
+
+    def _go_on_in(self, project: Project) -> None:
+        """Use a new project: what the viewer shows is written into it."""
+        self.keeper.begin(project)
+        self.worklist.take(project, worklist_of(project))
+        if any(map(self._is_begun, self.keeper.layers)):
+            self.save()
         self.changed.emit()
 
-    def show(self, opened: OpenedImage) -> None:
-        """Add one image of the project, with its labels, as it was left."""
+    def _on_opened(self, opened: OpenedProject) -> None:
         controller = self._controller
-        shape = None if opened.labels is None else opened.labels.shape
-        view = fitting_view(opened.source, self._view, shape)
-        image = add_image_again(
-            controller.viewer, opened.source, opened.name, opened.scale, opened.translate
-        )
-        controller.images.choose(image)
-        controller.images.set_view(view)
-        self._shown = image
-        if opened.labels is None or opened.objects is None:
-            return
-        labels = add_labels(controller.viewer, image, view, opened.labels)
-        controller.results.adopt(image, labels, opened.objects)
-        for index, proposals in opened.proposals.items():
-            controller.results.restore(labels, plane_key(image, view, index), proposals)
-        controller.watch(labels)
+        self.keeper.project = opened.project if not opened.is_unsaved else None
+        if opened.image is not None:
+            self.shown.show(opened.image, is_unsaved=opened.is_unsaved)
+        if opened.prompts.rows:
+            controller.prompts.set_table(opened.prompts)
+            self._prompts = controller.prompts.table
+        else:
+            self._prompts = None
+        self.worklist.take(opened.project, opened.worklist, opened.image)
+        n = len(opened.worklist)
+        controller.say(f"opened {opened.project.folder}: {n} image{'s'[: n != 1]}")
+        controller.facts_changed.emit()
+        self.changed.emit()
 
-    def put_away(self) -> None:
-        """Take the image of the project that is shown out of the viewer; what is on it is saved."""
-        image, self._shown = self._shown, None
-        controller = self._controller
-        if image is None or image not in controller.images.layers:
-            return
-        labels = controller.results.target(image)
-        project = self.project
-        if labels is not None and project is not None:
-            sent = (self._copy(image, labels),)
-            self.queue.add(lambda: self._save(project, sent), lambda _: None, self.report_trouble)
-        self._view = controller.images.view(image)
-        for layer in layers_of(controller.viewer, image, labels):
-            controller.viewer.layers.remove(layer)
-        # Where layers go and others come between two frames, vispy lets OpenGL draw from buffers
-        # that are gone, and the program ends.
-        controller.redraw()
+    def _on_edit(self, labels: Labels) -> None:
+        self.worklist.begin(labels)
 
-    def release(self, opened: OpenedImage) -> None:
-        """Let go of an image that was opened and is not shown."""
 
-    def report_trouble(self, text: str) -> None:
-        """Say that something could not be written."""
-        self._on_failed(text)
-
-    def _sent(self) -> tuple[Sent, ...]:
-        """What there is to save: every image with labels, copied."""
-        results, found = self._controller.results, []
-        for image in self._controller.images.layers:
-            labels = results.target(image)
-            if labels is not None:
-                found.append(self._copy(image, labels))
-        return tuple(found)
-
-    def _copy(self, image: Image, labels: Labels) -> Sent:
-        controller = self._controller
-        controller.results.reconcile(labels)
-        view = controller.images.view(image)
-        new = [
-            (record, plane_index(image, view, key), record.proposals)
-            for key, record in controller.results.records(labels).items()
-            if record.proposals is not None and not record.proposals_saved
-        ]
-        pixel_size, unit = pixel_size_of(image, view)
-        return Sent(
-            ImageToSave(
-                name=image.name,
-                data=image_array(image),
-                axes=axes_of(image, view),
-                path=path_of(image),
-                pixel_size=pixel_size,
-                unit=unit,
-                scale=tuple(float(v) for v in image.scale),
-                translate=tuple(float(v) for v in image.translate),
-                labels=without_channels(labels, image, view).copy(),
-                objects=controller.results.objects(labels).copy(),
-                proposals=[(index, proposals) for _, index, proposals in new],
-            ),
-            [(record, proposals) for record, _, proposals in new],
-        )
+def _nothing() -> Work[None]:
+    """What waits for everything before it in the queue."""
+    yield from ()

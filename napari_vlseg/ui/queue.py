@@ -1,34 +1,54 @@
-"""Jobs that must not be lost: done one after another, and never cancelled."""
+"""Jobs that must not be lost: done one after another, each exactly once."""
 
 from __future__ import annotations
 
+import threading
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from napari_vlseg.errors import VlsegError
 from napari_vlseg.events import Event, Notice, Work, run
-from napari_vlseg.ui.runner import Handlers, Runner
+from napari_vlseg.ui.runner import Done, Failed, Handlers, Runner, guard
+
+_PATIENCE_S = 60.0
 
 
-@dataclass(frozen=True, eq=False)
 class Task:
-    """A job that can be begun anew: done twice, it leaves what it leaves when done once.
+    """A job, what to do with its result, and who does it.
 
-    Attributes
+    Parameters
     ----------
-    make : callable
-        Gives the work.
+    work : generator
     done : callable
         Called with its result.
     failed : callable
         Called with one sentence.
     """
 
-    make: Callable[[], Work[Any]]
-    done: Callable[[Any], object]
-    failed: Callable[[str], object]
+    def __init__(
+        self, work: Work[Any], done: Callable[[Any], object], failed: Callable[[str], object]
+    ) -> None:
+        self.done = done
+        self.failed = failed
+        self.outcome: Done | Failed | None = None
+        self.ended = threading.Event()
+        self._work = work
+        self._claim = threading.Lock()
+
+    def steps(self) -> Work[Any]:
+        """The work; nothing where another thread does it already."""
+        if not self._claim.acquire(blocking=False):
+            return None
+        try:
+            result = yield from self._work
+            self.outcome = Done(result)
+            return result
+        except VlsegError as error:
+            self.outcome = Failed(str(error))
+            raise
+        finally:
+            self.ended.set()
 
 
 class WorkQueue:
@@ -55,48 +75,48 @@ class WorkQueue:
         return self._running is not None or bool(self._waiting)
 
     def add(
-        self,
-        make: Callable[[], Work[Any]],
-        done: Callable[[Any], object],
-        failed: Callable[[str], object],
+        self, work: Work[Any], done: Callable[[Any], object], failed: Callable[[str], object]
     ) -> None:
         """Do a job after those that were added before; see `Task`."""
-        self._waiting.append(Task(make, done, failed))
+        self._waiting.append(Task(work, done, failed))
         if self._running is None:
             self._next()
 
     def finish(self) -> None:
-        """Do what is left on this thread, and what runs in the lane once more: before closing."""
-        running, self._running = self._running, None
-        tasks = [*([] if running is None else [running]), *self._waiting]
-        self._waiting.clear()
-        for task in tasks:
-            try:
-                result = run(task.make(), self._on_event)
-            except VlsegError as error:
-                task.failed(str(error))
-            else:
-                task.done(result)
+        """Wait until all is done, here on this thread where no other has begun: before closing."""
+        while self.busy:
+            task, self._running = self._running or self._waiting.popleft(), None
+            outcome = run(guard(task.steps()), self._on_event)
+            task.ended.wait(_PATIENCE_S)  # where another thread does it
+            if task.outcome is None and isinstance(outcome, Failed):
+                task.outcome = outcome
+            self._settle(task)
 
     def _next(self) -> None:
-        if not self._waiting:
+        if self._running is not None or not self._waiting:
             return
         task = self._running = self._waiting.popleft()
 
-        def ended(call: Callable[[Any], object], value: Any) -> None:
+        def ended(outcome: Done | Failed) -> None:
             if self._running is task:
                 self._running = None
-                call(value)
-                if self._running is None:
-                    self._next()
+                task.outcome = outcome
+                self._settle(task)
+                self._next()
 
         handlers = Handlers(
             event=self._on_event,
-            done=lambda result: ended(task.done, result),
-            failed=lambda text: ended(task.failed, text),
-            cancelled=lambda: ended(task.failed, "stopped before its end"),
+            done=lambda result: ended(Done(result)),
+            failed=lambda text: ended(Failed(text)),
+            cancelled=lambda: ended(Failed("stopped before its end")),
         )
-        self._runner.start(self._lane, task.make(), handlers)
+        self._runner.start(self._lane, task.steps(), handlers)
+
+    def _settle(self, task: Task) -> None:
+        if isinstance(task.outcome, Done):
+            task.done(task.outcome.value)
+        else:
+            task.failed("not finished in time" if task.outcome is None else task.outcome.message)
 
     def _on_event(self, event: Event) -> None:
         if isinstance(event, Notice):

@@ -194,8 +194,6 @@ def _wire_run(widget: VlsegWidget) -> None:
 
     def show_facts() -> None:
         widget.status.show_facts(controller.facts())
-        if controller.unsaved:
-            widget.autosave_timer.start()
 
     def show_outline() -> None:
         widget.run.show_outline(controller.clicks.short_name, controller.outlines)
@@ -250,13 +248,13 @@ def _wire_project(widget: VlsegWidget) -> None:
 
     def show() -> None:
         folder = None if desk.project is None else desk.project.folder
-        n_images = 0 if desk.project is None else len(desk.project.images)
-        view.show_project(folder, n_images, desk.busy, desk.has_conflict)
+        view.show_project(folder, desk.worklist.counts, desk.busy, desk.keeper.trouble)
 
     def export(format_name: str, out: str, overwrite: bool) -> None:
         desk.export(format_name, Path(out), overwrite)
 
     desk.changed.connect(show)
+    desk.worklist.changed.connect(show)
     view.create_wanted.connect(lambda folder: desk.create(Path(folder)))
     view.open_wanted.connect(lambda folder: desk.open(Path(folder)))
     view.folder_wanted.connect(lambda folder: desk.open_folder([Path(folder)]))

@@ -125,7 +125,7 @@ def worklist_of(project: Project) -> Worklist:
         If the list is damaged.
     """
     found = WorklistFile(project.folder).load() or Worklist(project.folder)
-    listed = found.with_images({entry.id: _file_of(entry) for entry in project.images})
+    listed = found.with_images({entry.id: file_of(entry) for entry in project.images})
     return replace(listed, current=min(listed.current, max(0, len(listed) - 1)))
 
 
@@ -203,7 +203,7 @@ def _place(path: Path) -> Path:
     return path.resolve() if path.is_dir() else path.parent.resolve() / path.name
 
 
-def _file_of(entry: ImageEntry) -> Path | None:
+def file_of(entry: ImageEntry) -> Path | None:
     return None if entry.is_embedded or not entry.absolute_path else Path(entry.absolute_path)
 
 

@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tifffile
 from napari.components import ViewerModel
 
 from napari_vlseg.corrections.store import Project
+from napari_vlseg.errors import ProjectError
 from napari_vlseg.ui.controller import Controller
 from napari_vlseg.ui.runner import SyncRunner
 from tests.gui.fakes import BrightnessModel, Loader, ManualRunner, blobs
@@ -248,19 +250,20 @@ def test_saving_without_a_project_says_what_to_do(session: Session) -> None:
     assert session.messages == ["There is no project yet: create or open one first."]
 
 
-def test_an_unsaved_project_is_saved_on_closing(session: Session, tmp_path: Path) -> None:
+def test_a_project_is_saved_on_closing(session: Session, tmp_path: Path) -> None:
     session.ask()
     desk = session.controller.desk
     desk.create(tmp_path / "project")
     session.controller.labels.paint((48, 48), 9)
-    session.controller.look_at_edits()
-    assert session.controller.unsaved
+    assert not session.controller.unsaved, "the stroke is in the journal"
+    assert "saved" in session.controller.facts()
     desk.save_now()
-    (entry,) = desk.project.images
+    (entry,) = Project.open(tmp_path / "project").images
+    saved = tifffile.imread(entry.folder / "labels.tif")
+    np.testing.assert_array_equal(saved, session.controller.labels.data)
     labels, objects = entry.load_labels()
     np.testing.assert_array_equal(labels, session.controller.labels.data)
     assert objects["status"].tolist().count("edited") == 1
-    assert not session.controller.unsaved
 
 
 def test_a_second_save_adds_no_proposal_that_is_there(session: Session, tmp_path: Path) -> None:
@@ -275,19 +278,13 @@ def test_a_second_save_adds_no_proposal_that_is_there(session: Session, tmp_path
     assert len(desk.project.images[0].proposals()) == 2
 
 
-def test_labels_that_somebody_else_saved_are_kept(session: Session, tmp_path: Path) -> None:
+def test_nobody_else_saves_labels_that_are_open_here(session: Session, tmp_path: Path) -> None:
     session.ask()
-    desk = session.controller.desk
-    desk.create(tmp_path / "project")
+    session.controller.desk.create(tmp_path / "project")
     (other,) = Project.open(tmp_path / "project").images
     labels, objects = other.load_labels()
+    with pytest.raises(ProjectError, match="open for editing in another window"):
+        other.save_labels(np.where(labels == 1, 0, labels), objects)
+    session.controller.desk.save_now()
     other.save_labels(np.where(labels == 1, 0, labels), objects)
-    session.controller.labels.paint((48, 48), 9)
-    session.controller.look_at_edits()
-    desk.autosave()
-    assert desk.has_conflict
-    assert session.controller.unsaved
-    assert "another program or window" in session.messages[-1]
-    desk.save()
-    assert not desk.has_conflict
-    assert not session.controller.unsaved
+    assert other.load_labels()[0].max() == 4

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QCheckBox, QFileDialog, QGroupBox, QLineEdit, QWidget
 
+from napari_vlseg.corrections.worklist import STATUSES, Status
 from napari_vlseg.ui.views.parts import column, hint, narrow_combo, push, row, tool
 from napari_vlseg.ui.views.worklist_box import WorklistBox
 
@@ -24,15 +25,23 @@ class ProjectTab(QWidget):
     def __init__(self, formats: Sequence[str]) -> None:
         super().__init__()
         self._state = hint()
+        self._trouble = hint()
         self.save = push(
-            "Save", "Save labels, proposals and prompts (Alt+Shift+S)", self.save_wanted.emit
+            "Save",
+            "Write label images, proposals and prompts (Alt+Shift+S); edits are written at once",
+            self.save_wanted.emit,
         )
         project = QGroupBox("Project")
         inside = column(project)
         inside.addWidget(self._state)
+        inside.addWidget(self._trouble)
         inside.addLayout(
             row(
-                push("New…", "Make a project in a new or empty folder", self.ask_create),
+                push(
+                    "New…",
+                    "Make a project in a new or empty folder, and move what is open into it",
+                    self.ask_create,
+                ),
                 push("Open…", "Open a project as it was left (Alt+Shift+O)", self.ask_open),
                 self.save,
             )
@@ -65,20 +74,23 @@ class ProjectTab(QWidget):
         layout.addWidget(project)
         layout.addWidget(self.images, 1)
         layout.addWidget(export)
-        self.show_project(None, 0, False)
+        self.show_project(None, dict.fromkeys(STATUSES, 0), False)
 
     def show_project(
-        self, folder: Path | None, n_images: int, busy: bool, has_conflict: bool = False
+        self, folder: Path | None, counts: Mapping[Status, int], busy: bool, trouble: str = ""
     ) -> None:
-        """Show which project is in use."""
-        self.save.setText("Save, keep both" if has_conflict else "Save")
+        """Show which project is in use, how far it is, and what keeps it from being written."""
+        self._trouble.setText(f"⚠ {trouble}")
+        self._trouble.setVisible(bool(trouble))
         if folder is None:
             self._state.setText(
                 "A project keeps proposals and corrected labels of images in one folder. "
                 "Make a new one, open one, or begin with a folder of images."
             )
         else:
-            self._state.setText(f"{folder}\n{n_images} image{'s'[: n_images != 1]}")
+            n, done = sum(counts.values()), counts["done"] + counts["skipped"]
+            finished = f", {done} done or skipped" if done else ""
+            self._state.setText(f"{folder}\n{n} image{'s'[: n != 1]}{finished}")
         self._state.setToolTip("" if folder is None else str(folder))
         self.save.setEnabled(folder is not None and not busy)
         self.export.setEnabled(folder is not None and not busy)

@@ -5,17 +5,22 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from napari.layers import Labels
 from psygnal import Signal
 
+from napari_vlseg.corrections.store import ImageEntry, Project
 from napari_vlseg.corrections.worklist import STATUSES, Status, WorkItem, Worklist
 from napari_vlseg.ui.project_job import OpenedImage, open_image_job
 from napari_vlseg.ui.queue import WorkQueue
 from napari_vlseg.ui.worklist.ahead import EncodeAhead
 from napari_vlseg.ui.worklist.jobs import add_files_job, count_new_job, note_job
+from napari_vlseg.workflow.worklist import file_of
 
 if TYPE_CHECKING:
     from napari_vlseg.ui.controller import Controller
     from napari_vlseg.ui.project_desk import ProjectDesk
+
+LIST_LANE = "worklist"
 
 _UNFINISHED: tuple[Status, ...] = ("new", "in progress")
 
@@ -45,7 +50,8 @@ class WorklistDesk:
     def __init__(self, controller: Controller, desk: ProjectDesk) -> None:
         self._controller = controller
         self._desk = desk
-        self._queue = WorkQueue(controller.runner, "worklist", self._on_failed)
+        self._project: Project | None = None
+        self._queue = WorkQueue(controller.runner, LIST_LANE, self._on_failed)
         self._changes: dict[str, dict[str, Any]] = {}
         self._goal: int | None = None
         self._opening: int | None = None
@@ -55,6 +61,8 @@ class WorklistDesk:
         self.n_new_files = 0
         self.ahead = EncodeAhead(controller)
         controller.busy_changed.connect(lambda _: self.ahead.look())
+        controller.images.changed.connect(self.follow)
+        desk.keeper.changed.connect(self.follow)
 
     # ---- what views may ask
 
@@ -118,33 +126,51 @@ class WorklistDesk:
         """Add the files that appeared in the folder."""
         worklist, project = self.worklist, self._desk.project
         if worklist is not None and project is not None:
-            self._queue.add(
-                lambda: add_files_job(project, worklist), self._on_list, self._on_failed
-            )
+            self._queue.add(add_files_job(project, worklist), self._on_list, self._on_failed)
 
     # ---- what the project desk does
 
-    def take(self, worklist: Worklist, opened: OpenedImage | None = None) -> None:
+    def take(self, project: Project, worklist: Worklist, opened: OpenedImage | None = None) -> None:
         """Go through another list; its current image may be open already."""
-        self.clear()
-        self.worklist = worklist
-        if opened is not None:
-            self._arrive(worklist.current, opened)
-        self._queue.add(lambda: count_new_job(worklist), self._on_counted, self._on_failed)
-        self.changed.emit()
-
-    def clear(self) -> None:
-        """Know no list any more."""
         self.ahead.stop()
-        self.worklist = self.position = self.wanted = self._goal = None
+        self.position = self.wanted = self._goal = None
         self.n_new_files = 0
         self._changes.clear()
-        self.changed.emit()
+        self._project, self.worklist = project, worklist
+        if opened is not None:
+            self._arrive(worklist.current, opened)
+        self._queue.add(count_new_job(worklist), self._on_counted, self._on_failed)
+        self.follow()
 
-    def begin(self) -> None:
+    def follow(self) -> None:
+        """See which image of the list is in use, among them those added by other ways."""
+        image = self._controller.images.layer
+        entry = None if image is None else self._desk.entry(image)
+        if self.worklist is None or entry is None or entry not in self._entries():
+            return
+        place = next((p for p, item in enumerate(self.items) if item.image == entry.id), None)
+        if place is None:
+            images = {known.id: file_of(known) for known in self._entries()}
+            self.worklist = self.worklist.with_images(images)
+            place = next(p for p, item in enumerate(self.items) if item.image == entry.id)
+        if place != self.position and self._opening is None:
+            self.position = self._goal = place
+            self._note(place, image=entry.id)
+
+    def begin(self, labels: Labels) -> None:
         """Note that somebody changed something on the image that is shown."""
-        if self.position is not None and self.items[self.position].status == "new":
-            self.mark("in progress")
+        place = self.position
+        if place is None or self.items[place].status != "new":
+            return
+        image = self._controller.results.image_of(labels)
+        entry = None if image is None else self._desk.entry(image)
+        if entry is not None and entry.id == self.items[place].image:
+            self._note(place, status="in progress")
+
+    def retry(self) -> None:
+        """Try again to write what could not be written."""
+        if self._changes and not self._queue.busy:
+            self._write()
 
     def close(self) -> None:
         """Write what is not written yet, on this thread."""
@@ -163,13 +189,13 @@ class WorklistDesk:
             self.go(place)
 
     def _open(self, position: int) -> None:
-        project, worklist = self._desk.project, self.worklist
+        project, worklist = self._project, self.worklist
         if project is None or worklist is None:
             return
         self._opening = position
         self._controller.say(f"opening {worklist.items[position].name} …")
-        self._desk.queue.add(
-            lambda: open_image_job(project, worklist, position),
+        self._desk.keeper.queue.add(
+            open_image_job(project, worklist, position),
             lambda opened: self._on_opened(worklist, position, opened),
             self._on_not_opened,
         )
@@ -183,11 +209,17 @@ class WorklistDesk:
             self._desk.release(opened)
             self._open(self._goal)
         else:
-            with self._controller.told():
-                self._desk.put_away()
-                self._desk.show(opened)
-                self._arrive(position, opened)
+            self._swap(position, opened)
         self.changed.emit()
+
+    def _swap(self, position: int, opened: OpenedImage) -> None:
+        """Show an image in place of the one before; where that can't be written, it stays."""
+        if not self._desk.put_away():
+            self._goal = self.position
+            self._desk.release(opened)
+            return
+        self._desk.shown.show(opened, is_unsaved=self._desk.project is None)
+        self._arrive(position, opened)
 
     def _on_not_opened(self, text: str) -> None:
         self._opening, self._goal = None, self.position
@@ -212,12 +244,12 @@ class WorklistDesk:
         self.changed.emit()
 
     def _write(self) -> None:
-        project, worklist, position = self._desk.project, self.worklist, self.position
+        project, worklist, position = self._project, self.worklist, self.position
         if project is None or worklist is None:
             return
         changes = dict(self._changes)
         self._queue.add(
-            lambda: note_job(project, worklist, changes, position),
+            note_job(project, worklist, changes, position),
             lambda found: self._on_noted(changes, found),
             self._on_failed,
         )
@@ -244,5 +276,9 @@ class WorklistDesk:
         self.n_new_files = n_files
         self.changed.emit()
 
+    def _entries(self) -> tuple[ImageEntry, ...]:
+        return () if self._project is None else self._project.images
+
     def _on_failed(self, text: str) -> None:
-        self._desk.report_trouble(text)
+        """What could not be noted is noted with the next change; edits tell of the same trouble."""
+        self._controller.say(text)

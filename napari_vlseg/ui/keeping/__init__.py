@@ -1,0 +1,1 @@
+"""Keeping what people do: journals bound to projects, label images written now and then."""

@@ -1,0 +1,90 @@
+"""An image of a project as layers of the viewer, and away again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from weakref import ref
+
+from napari.layers import Image
+
+from napari_vlseg.images import ImageView
+from napari_vlseg.ui.geometry import plane_key
+from napari_vlseg.ui.keeping.keeper import Home, Keeper
+from napari_vlseg.ui.layers import add_labels, layers_of
+from napari_vlseg.ui.opening import add_image_again, fitting_view
+from napari_vlseg.ui.project_job import OpenedImage, OpenedLabels
+
+if TYPE_CHECKING:
+    from napari_vlseg.ui.controller import Controller
+
+
+class Shown:
+    """The image of the project that was opened last.
+
+    Parameters
+    ----------
+    controller : Controller
+    keeper : Keeper
+    """
+
+    def __init__(self, controller: Controller, keeper: Keeper) -> None:
+        self._controller = controller
+        self._keeper = keeper
+        self._image: ref[Image] | None = None
+        self._view: ImageView | None = None
+
+    @property
+    def image(self) -> Image | None:
+        """Its layer, if it is still in the viewer."""
+        image = None if self._image is None else self._image()
+        return image if image in self._controller.images.layers else None
+
+    def show(self, opened: OpenedImage, *, is_unsaved: bool = False) -> None:
+        """Add an image with its labels, as it was left."""
+        controller, entry, found = self._controller, opened.entry, opened.found
+        shape = None if found is None else found.labels.shape
+        view = fitting_view(opened.source, self._view, shape)
+        image = add_image_again(
+            controller.viewer, opened.source, entry.name, entry.scale, entry.translate
+        )
+        controller.images.choose(image)
+        controller.images.set_view(view)
+        self._image = ref(image)
+        if found is None:
+            self._keeper.know(image, opened.project, entry)
+        else:
+            self._show_labels(image, view, opened, found, is_unsaved)
+
+    def put_away(self) -> None:
+        """Take the image out of the viewer; what is on it is written in the background."""
+        controller, image = self._controller, self.image
+        self._image = None
+        if image is None:
+            return
+        controller.results.end_preview()
+        labels = controller.results.target(image)
+        self._view = controller.images.view(image)
+        if labels is not None:
+            self._keeper.save(labels, leaving=True)
+        for layer in layers_of(controller.viewer, image, labels):
+            controller.viewer.layers.remove(layer)
+        # Where layers go and others come between two frames, vispy lets OpenGL draw from buffers
+        # that are gone, and the program ends.
+        controller.redraw()
+
+    def _show_labels(
+        self,
+        image: Image,
+        view: ImageView,
+        opened: OpenedImage,
+        found: OpenedLabels,
+        is_unsaved: bool,
+    ) -> None:
+        controller = self._controller
+        labels = add_labels(controller.viewer, image, view, found.labels)
+        controller.results.set_target(image, labels)
+        home = Home(opened.project, opened.entry, found.ledger, is_unsaved, found.ledger.last)
+        self._keeper.adopt(image, labels, home)
+        controller.editing.attach(labels, found.ledger, found.table)
+        for index, proposals in opened.proposals.items():
+            controller.results.restore(labels, plane_key(image, view, index), proposals)
