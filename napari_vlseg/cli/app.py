@@ -8,6 +8,7 @@ import typer
 
 from napari_vlseg._version import __version__
 from napari_vlseg.cli import commands
+from napari_vlseg.cli.anonymize import anonymize
 from napari_vlseg.cli.cache import cache
 from napari_vlseg.cli.compare import compare
 from napari_vlseg.cli.demo import demo
@@ -19,6 +20,7 @@ from napari_vlseg.cli.models import models
 from napari_vlseg.cli.options import Debug
 from napari_vlseg.cli.project import project, status
 from napari_vlseg.cli.segment import segment
+from napari_vlseg.cli.simulate import simulate
 from napari_vlseg.cli.verify import verify
 from napari_vlseg.cli.window import open_napari
 
@@ -139,10 +141,21 @@ app.command(
 )(join)
 app.command(
     epilog=_examples(
+        "napari-vlseg anonymize my-project",
+    )
+)(anonymize)
+app.command(
+    epilog=_examples(
         "napari-vlseg finetune my-project --out mine.safetensors",
         "napari-vlseg segment *.tif -t nuclei --model mine.safetensors --out labels",
     )
 )(finetune)
+app.command(
+    epilog=_examples(
+        "napari-vlseg simulate --painted 0 --out simulated",
+        "napari-vlseg simulate --nuclei dsb2018 --kind brightfield --budgets 5,20 --out simulated",
+    )
+)(simulate)
 app.command(
     epilog=_examples(
         "napari-vlseg export my-project --format coco --out training-set",

@@ -54,6 +54,20 @@ def parse_plane(plane: str | None) -> tuple[int, ...]:
     return tuple(int(part) for part in parts)
 
 
+def parse_numbers(text: str) -> tuple[int, ...]:
+    """``"5,10"`` as numbers.
+
+    Raises
+    ------
+    SettingsError
+        If a part is no whole number from 1.
+    """
+    parts = text.split(",")
+    if not all(part.strip().isdecimal() and int(part) for part in parts):
+        raise SettingsError(f"“{text}” is not a list of whole numbers from 1, such as 5,10,20.")
+    return tuple(int(part) for part in parts)
+
+
 def parse_channels(specs: Sequence[str]) -> tuple[Channel, ...]:
     """``["0=#00ff00", "2=#ff00ff"]`` as channels; a colour that is left out is white.
 

@@ -6,14 +6,25 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pytest
 import tifffile
 
 from napari_vlseg.corrections.store import Project
 from napari_vlseg.images import pixels_sha256
 from napari_vlseg.proposals import completed
+from napari_vlseg.training.finetune import preparing
+from napari_vlseg.training.finetune.replay import replay_bank
 from tests.training.finetune.helpers import WORD, scene
 
 from .conftest import Command
+
+
+@pytest.fixture(autouse=True)
+def _short_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two painted scenes instead of dozens."""
+    monkeypatch.setattr(
+        preparing, "replay_bank", lambda model, n, seed: replay_bank(model, 2, seed)
+    )
 
 
 def _project(folder: Path) -> Project:
@@ -41,7 +52,7 @@ def _project(folder: Path) -> Project:
 
 def test_corrections_become_an_adapter_that_segments(cli: Command, tmp_path: Path) -> None:
     project, out = _project(tmp_path / "project"), tmp_path / "mine.safetensors"
-    done = cli("finetune", project.folder, "--out", out, "--epochs", 2, "--json")
+    done = cli("finetune", project.folder, "--out", out, "--epochs", 1, "--json")
     assert done.code == 0, done.err
     card = done.document
     assert card["before"]["dice"][WORD] < card["after"]["dice"][WORD]

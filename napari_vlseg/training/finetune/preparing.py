@@ -93,7 +93,7 @@ def prepare(
         sets[side].append(tiles_of(plane, (yield from encoding), names))
         yield Progress("preparing", done + 1, len(training) + len(held_out))
     if settings.replay_share and bank is None:
-        bank = yield from replay_bank(model, seed=settings.seed)
+        bank = yield from replay_bank(model, settings.replay_scenes, settings.seed)
     tiles = joined(sets[0])
     if not len(tiles):
         raise PromptError("Nothing was reviewed yet: accept or correct some objects first.")

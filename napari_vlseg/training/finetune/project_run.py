@@ -59,12 +59,7 @@ def finetune_project(
     PromptError
         If nothing was corrected.
     """
-    if not isinstance(model, ClipSegSegmenter) or model.info.adapter_sha256:
-        name = getattr(getattr(model, "info", None), "name", "This model")
-        raise ModelError(
-            f"{name} can't be fine-tuned: choose a CLIPSeg model as it was published, such as "
-            "vlseg-mini."
-        )
+    base = require_trainable(model)
     if out.suffix != SUFFIX:
         raise ModelError(f"“{out}” is no name for an adapter: let it end in {SUFFIX}.")
     project = Project.open(folder)
@@ -73,10 +68,27 @@ def finetune_project(
     with writing(waiting, ModelError):
         waiting.mkdir(parents=True, exist_ok=True)
     table = with_rows_for(project.load_prompts(), planes)
-    adapter = yield from finetune(model, table, planes, settings, cache=cache, folder=waiting)
+    adapter = yield from finetune(base, table, planes, settings, cache=cache, folder=waiting)
     write_adapter(out, adapter)
     shutil.rmtree(waiting, ignore_errors=True)
     return adapter
+
+
+def require_trainable(model: object) -> ClipSegSegmenter:
+    """The model itself, if corrections can be taught to it.
+
+    Raises
+    ------
+    ModelError
+        If it is no CLIPSeg model, or an adapted one.
+    """
+    if not isinstance(model, ClipSegSegmenter) or model.info.adapter_sha256:
+        name = getattr(getattr(model, "info", None), "name", "This model")
+        raise ModelError(
+            f"{name} can't be fine-tuned: choose a CLIPSeg model as it was published, such as "
+            "vlseg-mini."
+        )
+    return model
 
 
 def with_rows_for(table: PromptTable, planes: tuple[CorrectedPlane, ...]) -> PromptTable:

@@ -44,7 +44,7 @@ class ReplayBank:
         return cls((), torch.zeros(0, 1), torch.zeros(0, 1, 1))
 
 
-def replay_bank(model: ClipSegSegmenter, n_scenes: int = 48, seed: int = 0) -> Work[ReplayBank]:
+def replay_bank(model: ClipSegSegmenter, n_scenes: int, seed: int = 0) -> Work[ReplayBank]:
     """Ask the base model about procedural scenes: by phrase, by colour, and by reference.
 
     Parameters

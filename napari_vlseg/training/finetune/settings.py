@@ -40,6 +40,8 @@ class FinetuneSettings:
     replay_share : float
         Share of a step that repeats what the base model says about scenes it knows, so that
         old prompts keep their meaning (Li & Hoiem 2016).
+    replay_scenes : int
+        Number of those scenes.
     seed : int
 
     Raises
@@ -58,6 +60,7 @@ class FinetuneSettings:
     patience: int = 3
     absent_share: float = 0.2
     replay_share: float = 0.4
+    replay_scenes: int = 48
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -65,7 +68,7 @@ class FinetuneSettings:
             raise SettingsError(
                 f"The method “{self.method}” is unknown: choose {' or '.join(get_args(Method))}."
             )
-        for name in ("epochs", "steps", "batch", "patience"):
+        for name in ("epochs", "steps", "batch", "patience", "replay_scenes"):
             if getattr(self, name) < 1:
                 raise SettingsError(f"{name} is {getattr(self, name)}: choose 1 or more.")
         if not 0 <= self.held_out_share <= 0.5:

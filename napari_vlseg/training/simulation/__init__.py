@@ -1,0 +1,1 @@
+"""A simulated annotator: what corrections are worth, without people."""
