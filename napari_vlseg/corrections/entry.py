@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -195,6 +196,16 @@ class ImageEntry(ImageRecord):
             If the image is open for editing elsewhere, or the project can't be written.
         """
         return self._edits.compact(self)
+
+    def kept_from_editing(self) -> AbstractContextManager[None]:
+        """Keep others from editing the image, without opening its journal.
+
+        Raises
+        ------
+        ProjectError
+            If it is open in another window or program.
+        """
+        return self._edits.kept(self)
 
     def save_labels(
         self, labels: np.ndarray, objects: pd.DataFrame, *, force: bool = False

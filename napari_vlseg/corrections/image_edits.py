@@ -151,6 +151,15 @@ class ImageEdits:
         finally:
             ledger.close()
 
+    @contextmanager
+    def kept(self, record: ImageRecord) -> Iterator[None]:
+        """Keep others from editing; see `ImageEntry.kept_from_editing`."""
+        self._acquire(record)
+        try:
+            yield
+        finally:
+            self._lock.release()
+
     def _acquire(self, record: ImageRecord) -> None:
         if self._ledger is not None:
             raise ProjectError(f"“{record.name}” is open for editing already: close it first.")

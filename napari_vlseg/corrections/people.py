@@ -6,6 +6,7 @@ See docs/privacy.md.
 from __future__ import annotations
 
 import os
+import re
 import uuid
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +20,8 @@ from napari_vlseg.files import atomic_write_text
 ENVIRONMENT_NAME = "NAPARI_VLSEG_ANNOTATOR"
 OFF = "off"
 FILE_NAME = "annotator.txt"
+
+_DAY = re.compile(r"\d{4}-\d\d-\d\d")
 
 
 def annotator_id() -> str:
@@ -46,7 +49,12 @@ def clock() -> Callable[[], str]:
 
 def today() -> str:
     """The day in UTC as a time in ISO 8601."""
-    return f"{now()[:10]}T00:00:00.000000Z"
+    return day_of(now())
+
+
+def day_of(time: str) -> str:
+    """The day of a time in ISO 8601, as such a time; text that is none becomes empty."""
+    return f"{time[:10]}T00:00:00.000000Z" if _DAY.match(time) else ""
 
 
 def id_path() -> Path:

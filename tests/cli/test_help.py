@@ -19,6 +19,7 @@ COMMANDS = [
     "verify",
     "compare",
     "join",
+    "anonymize",
     "export",
     "evaluate",
     "models",
