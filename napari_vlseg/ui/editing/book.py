@@ -41,6 +41,28 @@ class Past:
     decisions: Decisions = field(default_factory=dict)
 
 
+@dataclass(frozen=True, eq=False)
+class Spread:
+    """A change pixel by pixel.
+
+    Attributes
+    ----------
+    flat : numpy.ndarray, shape (n,), int64
+        Ascending indices into the whole array in row-major order.
+    new : numpy.ndarray, shape (n,), int64
+    """
+
+    flat: np.ndarray
+    new: np.ndarray
+
+    @classmethod
+    def of(cls, pixels: PixelChange | None) -> Spread:
+        """The pixels of a change, none where there is none."""
+        if pixels is None:
+            return cls(np.empty(0, np.int64), np.empty(0, np.int64))
+        return cls(pixels.indices(), np.repeat(pixels.new, pixels.lengths))
+
+
 class LayerBook:
     """Applies edits to the memory of a layer, and to the layer.
 
@@ -132,7 +154,7 @@ class LayerBook:
         record.current = made.made.labels.astype(self.layer.data.dtype, copy=False)
         record.version += 1
 
-    def remember(self, edit: Edit, sign: int) -> None:
+    def remember(self, edit: Edit, sign: int, spread: Spread) -> None:
         """Take an edit into the memory: the table, the planes and who changed which pixel.
 
         Parameters
@@ -141,14 +163,13 @@ class LayerBook:
             As it is applied.
         sign : int
             1 where it is done or done again, -1 where it takes back one of its kind.
+        spread : Spread
+            Its pixels.
         """
         self.table.apply_with(edit.pixels, edit.rows)
-        if edit.pixels is None:
-            return
-        new = np.repeat(edit.pixels.new, edit.pixels.lengths)
-        for index, part, local in self._planes_of(edit.pixels.indices()):
+        for index, part, local in self._planes_of(spread.flat):
             record = self.record(index)
-            record.set(local, new[part])
+            record.set(local, spread.new[part])
             if edit.op not in OF_THE_PLUGIN:
                 record.count_edit(local, sign)
 
@@ -163,18 +184,18 @@ class LayerBook:
 
     def pixels_of(self, labels: Sequence[int], new: int) -> PixelChange | None:
         """The change that gives all pixels of some labels another one."""
-        left = sum(
-            self.table.get(uid, "area") for uid in filter(None, map(self.table.uid_of, labels))
-        )
-        flat, old = [], []
-        for index, record in self.records.items():
-            if left <= 0:
-                break
-            local = np.flatnonzero(is_one_of(record.current, labels))
-            flat.append(local + self._offset(index))
-            old.append(record.current.reshape(-1)[local])
-            left -= local.size
-        return PixelChange.at(np.concatenate(flat), np.concatenate(old), new) if flat else None
+        uids = filter(None, map(self.table.uid_of, labels))
+        left = sum(self.table.get(uid, "area") for uid in uids)
+        found = []
+        for index in sorted(self.records):
+            if left > 0:
+                runs = runs_of(self.records[index].current, labels)
+                found.append((runs[0] + self._offset(index), *runs[1:]))
+                left -= int(runs[1].sum())
+        if not found:
+            return None
+        starts, lengths, old = (np.concatenate(column) for column in zip(*found, strict=True))
+        return PixelChange(starts, lengths, old, np.full_like(old, new)) if starts.size else None
 
     def change_in(
         self, index: Index, rows: slice, cols: slice, after: np.ndarray
@@ -214,7 +235,7 @@ class LayerBook:
             return edit
         return replace(edit, cause={**edit.cause, "dtype": str(after), "was_dtype": str(before)})
 
-    def show(self, edit: Edit) -> None:
+    def show(self, edit: Edit, spread: Spread) -> None:
         """Write an edit to the layer.
 
         Raises
@@ -222,9 +243,8 @@ class LayerBook:
         ImageError
             If the layer can't be written; it is as it was.
         """
-        if edit.pixels is not None:
-            values = np.repeat(edit.pixels.new, edit.pixels.lengths)
-            write_pixels(self.layer, edit.pixels.indices(), values)
+        if spread.flat.size:
+            write_pixels(self.layer, spread.flat, spread.new)
         if "dtype" in edit.cause:
             narrow(self.layer, np.dtype(edit.cause["dtype"]))
 
@@ -257,6 +277,16 @@ class LayerBook:
                 index = tuple(int(i) for i in np.unravel_index(number, self.shape[:-2] or (1,)))
                 part = slice(int(start), int(stop))
                 yield index if self.shape[:-2] else (), part, flat[part] - low
+
+
+def runs_of(plane: np.ndarray, labels: Sequence[int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Starts, lengths and values, int64, of the runs of some labels in row-major order."""
+    flat = plane.ravel()
+    starts = np.concatenate([[0], np.flatnonzero(flat[1:] != flat[:-1]) + 1])
+    lengths = np.diff(np.append(starts, flat.size))
+    values = flat[starts]
+    mine = is_one_of(values, labels)
+    return starts[mine], lengths[mine], values[mine].astype(np.int64)
 
 
 def _squeezed_axis(whole: tuple[int, ...], shape: tuple[int, ...]) -> int | None:

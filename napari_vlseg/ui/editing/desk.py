@@ -16,13 +16,13 @@ from napari_vlseg.errors import PromptError
 from napari_vlseg.object_table import ObjectTable, RowChange
 from napari_vlseg.pixel_changes import PixelChange
 from napari_vlseg.ui.editing.actions import Cause, ObjectActions, Planner
-from napari_vlseg.ui.editing.book import Index, LayerBook
+from napari_vlseg.ui.editing.book import Index, LayerBook, Spread
 from napari_vlseg.ui.editing.composed import Written
 from napari_vlseg.ui.editing.history import History
+from napari_vlseg.ui.editing.mirroring import Mirror
 from napari_vlseg.ui.editing.opening import open_book
 from napari_vlseg.ui.editing.pace import Pace
 from napari_vlseg.ui.editing.watching import Watcher
-from napari_vlseg.ui.layers import set_objects
 
 if TYPE_CHECKING:
     from napari_vlseg.ui.controller import Controller
@@ -53,7 +53,7 @@ class EditDesk(ObjectActions):
         self.history = History(self)
         self._watcher = Watcher(self)
         self._books: WeakKeyDictionary[Labels, LayerBook] = WeakKeyDictionary()
-        self._mirrored: WeakKeyDictionary[Labels, tuple[ObjectTable, int]] = WeakKeyDictionary()
+        self._mirror = Mirror(controller)
 
     # ---- what there is
 
@@ -121,19 +121,23 @@ class EditDesk(ObjectActions):
         """
         book = self.book(layer)
         edit = book.typed(Edit(op, pixels, tuple(rows), tuple(plane), cause or {}))
-        self.write(book, edit)
-        return self.record(book, edit)
+        self.apply(book, edit, 1)
+        return self._journal(book, edit)
 
-    def write(self, book: LayerBook, edit: Edit) -> None:
-        """Show an edit on the layer, and don't take it for a person's.
+    def apply(self, book: LayerBook, edit: Edit, sign: int) -> None:
+        """Make an edit (1), or take one back (-1), without a word in the journal.
 
         Raises
         ------
         ImageError
             If the layer can't be written.
+        LedgerError
+            If the edit does not fit what is there.
         """
+        spread = Spread.of(edit.pixels)
         with self.writing(book.layer):
-            book.show(edit)
+            book.show(edit, spread)
+        book.remember(edit, sign, spread)
 
     def writing(self, layer: Labels) -> AbstractContextManager[None]:
         """What happens to a layer in this context is our own doing."""
@@ -141,7 +145,10 @@ class EditDesk(ObjectActions):
 
     def record(self, book: LayerBook, edit: Edit) -> Edit:
         """Journal an edit that the layer shows already."""
-        book.remember(edit, 1)
+        book.remember(edit, 1, Spread.of(edit.pixels))
+        return self._journal(book, edit)
+
+    def _journal(self, book: LayerBook, edit: Edit) -> Edit:
         edit = book.ledger.append(edit)
         book.note(edit)
         self.tell(book, edit)
@@ -192,7 +199,7 @@ class EditDesk(ObjectActions):
     def look_around(self) -> None:
         """Journal what happened to any layer, in view, that nobody told of."""
         for layer in list(self._books):
-            self.look(layer)
+            self._watcher.look_if_told(layer)
 
     def look_at(self, book: LayerBook, index: Index) -> bool:
         """As `look`, at one plane."""
@@ -207,7 +214,9 @@ class EditDesk(ObjectActions):
         news = [book for book in self._books.values() if book.is_news]
         for book in news:
             book.is_news = False
-            self.mirror(book.layer)
+        shown = [self.mirror(layer) for layer in list(self._books)]
+        if not all(shown):
+            self.controller.labels_touched.emit()  # look again in a while
         return bool(news)
 
     def tell(self, book: LayerBook, edit: Edit) -> None:
@@ -218,13 +227,9 @@ class EditDesk(ObjectActions):
         self.changed.emit(layer)
         self.controller.labels_touched.emit()
 
-    def mirror(self, layer: Labels) -> None:
-        """Show the objects in the layer's features, where they are not shown yet."""
-        table = self.table(layer)
-        if self._mirrored.get(layer) != (table, table.version):
-            frame = table.to_frame()
-            self._mirrored[layer] = (table, table.version)
-            set_objects(layer, frame[frame["status"] != "rejected"])
+    def mirror(self, layer: Labels) -> bool:
+        """Show the objects in the layer's features; False where that has to wait."""
+        return self._mirror.show(layer, self.table(layer))
 
     def at_hand(self) -> Labels | None:
         """The labels layer that a key is about: the active one, else that of the image in use."""
@@ -251,7 +256,7 @@ class EditDesk(ObjectActions):
         with controller.told():
             book = self.require()
             controller.results.end_preview(book.layer)
-            self.look(book.layer)
+            self._watcher.look_if_told(book.layer)
             plan = planner(book, self.pace.acted())
             plane = self._watcher.plane_of(book, plan.pixels) if plan.plane is None else plan.plane
             edit = self.do(

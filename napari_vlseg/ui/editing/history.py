@@ -52,13 +52,10 @@ class History:
             controller.results.end_preview(layer)
             if desk.is_drawing(layer):
                 return
-            desk.look(layer)
+            desk.look_around()
             about = book.ledger.next_redo if redo else book.ledger.next_undo
-            if about is not None and about.pixels is not None:
-                for index in about.pixels.planes(book.shape):
-                    if desk.look_at(book, index):
-                        about = None if redo else book.ledger.next_undo
-                        break
+            if about is not None and self._was_altered(book, about):
+                about = None if redo else book.ledger.next_undo
             if about is None:
                 controller.say(f"nothing to {word}")
                 return
@@ -76,8 +73,7 @@ class History:
         desk, controller = self._desk, self._desk.controller
         done = resolved_edit(about, redo)
         self._show_plane(book, about)
-        desk.write(book, done)
-        book.remember(done, 1 if redo else -1)
+        desk.apply(book, done, 1 if redo else -1)
         index = book.move_basis(about.number, 1 if redo else -1)
         if index is not None:
             record = book.record(index)
@@ -86,6 +82,13 @@ class History:
         desk.tell(book, record_of_it or done)
         desk.mirror(book.layer)
         controller.say(f"{'done again' if redo else 'undone'}: {described(about)}")
+
+    def _was_altered(self, book: LayerBook, about: Edit) -> bool:
+        """Whether something that nobody told of is where an edit was; it is journalled then."""
+        if about.pixels is None:
+            return False
+        planes = about.pixels.planes(book.shape)
+        return sum(self._desk.look_at(book, index) for index in planes) > 0
 
     def _show_plane(self, book: LayerBook, about: Edit) -> None:
         """Move the viewer to where an edit was."""

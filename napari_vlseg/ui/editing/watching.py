@@ -33,6 +33,7 @@ class Watcher:
     def __init__(self, desk: EditDesk) -> None:
         self._desk = desk
         self._layers: WeakSet[Labels] = WeakSet()
+        self._told: WeakSet[Labels] = WeakSet()
         self._replaced: WeakSet[Labels] = WeakSet()
         self._written: Labels | None = None
 
@@ -65,6 +66,12 @@ class Watcher:
             yield
         finally:
             self._written = before
+
+    def look_if_told(self, layer: Labels) -> None:
+        """Look at a layer if napari told of anything but a stroke since the last time."""
+        if layer in self._told and not self.is_drawing(layer):
+            self._told.discard(layer)
+            self.look(layer)
 
     def look(self, layer: Labels, everywhere: bool = False) -> bool:
         """See `EditDesk.look`."""
@@ -118,10 +125,12 @@ class Watcher:
 
     def _on_data(self, event: Any) -> None:
         if event.source is not self._written:
+            self._told.add(event.source)
             self._desk.controller.labels_touched.emit()
 
     def _on_replaced(self, event: Any) -> None:
         if event.source is not self._written:
+            self._told.add(event.source)
             self._replaced.add(event.source)
 
     def _in_view(self, layer: Labels) -> Index | None:
