@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from napari_vlseg.workflow.history import ImageHistory
     from napari_vlseg.workflow.stories import Step, Story
 
+_WORDS = {"other": "by a program"}
+
 
 def history(
     project: Annotated[Path, typer.Argument(metavar="PROJECT", help="Project folder.")],
@@ -65,10 +67,12 @@ def _counted(image: ImageHistory) -> Iterator[str]:
     yield f"  objects  {image.objects}{': ' if kinds else ''}{kinds}"
     if image.edits:
         back = f"; {image.taken_back} taken back" if image.taken_back else ""
-        yield f"  edits    {sum(image.edits.values())}: {_listed(image.edits)}{back}"
+        kinds = _listed({_WORDS.get(op, op): number for op, number in image.edits.items()})
+        yield f"  edits    {sum(image.edits.values())}: {kinds}{back}"
         for uid, person in image.people.items():
             seconds = f", {_duration(person.seconds)} at work" if person.seconds else ""
-            yield f"  person   {uid or '(not recorded)'}: {person.edits} edits{seconds}"
+            edits = "1 edit" if person.edits == 1 else f"{person.edits} edits"
+            yield f"  person   {uid or '(not recorded)'}: {edits}{seconds}"
         yield f"  time     {_moment(image.first)} to {_moment(image.last)}"
 
 

@@ -7,7 +7,7 @@ that came without a journal, the proposals that were kept in the project do.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ import pandas as pd
 
 from napari_vlseg.corrections.edits import Edit
 from napari_vlseg.corrections.store import ImageEntry
+from napari_vlseg.corrections.stored import StoredProposal
 from napari_vlseg.pixel_changes import PixelChange
 from napari_vlseg.proposals import completed
 from napari_vlseg.workflow.journal_lines import read_journal
@@ -27,7 +28,7 @@ MACHINE_OPS = frozenset({"propose", "threshold"})
 def with_proposal_ious(
     entry: ImageEntry, labels: np.ndarray, objects: pd.DataFrame
 ) -> pd.DataFrame:
-    """The table of objects with `iou_proposal_final` filled in.
+    """The table of objects with `iou_proposal_final` and `proposal` filled in.
 
     It decodes the whole journal of the image, so it is for checkpoints, exports and history,
     not for a stroke.
@@ -51,13 +52,35 @@ def with_proposal_ious(
     ProjectError
         If journal or proposals are damaged.
     """
-    table = completed(objects)
-    known = _from_journal(entry, labels, table)
-    unknown = table[~table["object_uid"].isin(known) & (table["source"] != "manual")]
-    if len(unknown):
-        known |= _from_proposals(entry, labels, unknown)
-    ious = [known.get(uid, float("nan")) for uid in table["object_uid"]]
-    return table.assign(iou_proposal_final=np.array(ious, np.float64))
+    return with_kept_proposals(entry, labels, _with_journal(entry, labels, completed(objects)))
+
+
+def with_kept_proposals(entry: ImageEntry, labels: np.ndarray, table: pd.DataFrame) -> pd.DataFrame:
+    """What the proposals that the project keeps tell, where nothing else did.
+
+    Parameters
+    ----------
+    entry : ImageEntry
+    labels : numpy.ndarray, integer
+    table : pandas.DataFrame
+        With all columns of `OBJECT_COLUMNS`; not changed.
+
+    Returns
+    -------
+    pandas.DataFrame
+        `proposal` is the last one that has the object, and `iou_proposal_final` the IoU with
+        it, where they were not known.
+    """
+    proposals = [one for one in entry.proposals() if "object_uid" in one.objects]
+    numbers = {uid: one.id for one in proposals for uid in one.objects["object_uid"]}
+    came_with = [
+        number or numbers.get(uid, "")
+        for number, uid in zip(table["proposal"], table["object_uid"], strict=True)
+    ]
+    table = table.assign(proposal=pd.Series(came_with, table.index, dtype=object))
+    unknown = table[table["iou_proposal_final"].isna() & (table["source"] != "manual")]
+    known = _from_proposals(proposals, labels, unknown) if len(unknown) else {}
+    return _filled(table, known)
 
 
 class Originals:
@@ -130,7 +153,7 @@ class Originals:
             about.update(found)
 
 
-def _from_journal(entry: ImageEntry, labels: np.ndarray, table: pd.DataFrame) -> dict[str, float]:
+def _with_journal(entry: ImageEntry, labels: np.ndarray, table: pd.DataFrame) -> pd.DataFrame:
     originals = Originals(labels.size)
     for edit in read_journal(entry).edits():
         originals.follow(edit)
@@ -139,20 +162,25 @@ def _from_journal(entry: ImageEntry, labels: np.ndarray, table: pd.DataFrame) ->
         uid: originals.iou(label, labels, areas.get(label, 0))
         for uid, label in zip(table["object_uid"], table["label"].tolist(), strict=True)
     }
-    return {uid: iou for uid, iou in found.items() if iou is not None}
+    stale = table.assign(iou_proposal_final=np.nan)
+    return _filled(stale, {uid: iou for uid, iou in found.items() if iou is not None})
+
+
+def _filled(table: pd.DataFrame, ious: Mapping[str, float]) -> pd.DataFrame:
+    known = zip(table["object_uid"], table["iou_proposal_final"].tolist(), strict=True)
+    filled = [ious.get(uid, iou) for uid, iou in known]
+    return table.assign(iou_proposal_final=np.array(filled, np.float64))
 
 
 def _from_proposals(
-    entry: ImageEntry, labels: np.ndarray, unknown: pd.DataFrame
+    proposals: Sequence[StoredProposal], labels: np.ndarray, unknown: pd.DataFrame
 ) -> dict[str, float]:
-    """By the proposals that the project keeps; the last that has the object counts."""
+    """By the last proposal that has the object."""
     wanted = dict(zip(unknown["object_uid"], unknown["label"].tolist(), strict=True))
     areas = _areas(labels)
     known: dict[str, float] = {}
-    for proposal in reversed(entry.proposals()):
+    for proposal in reversed(proposals):
         rows = proposal.objects
-        if "object_uid" not in rows or not len(rows):
-            continue
         rows = rows[rows["object_uid"].isin(wanted.keys() - known.keys())]
         if not len(rows):
             continue

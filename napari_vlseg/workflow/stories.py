@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from napari_vlseg.corrections.edits import Edit, decode_edit, read_head
 from napari_vlseg.corrections.store import ImageEntry, Project
@@ -19,7 +20,7 @@ from napari_vlseg.object_table import RowChange
 from napari_vlseg.proposals import completed
 from napari_vlseg.workflow.history import chosen_images
 from napari_vlseg.workflow.journal_lines import JournalLines, read_journal
-from napari_vlseg.workflow.provenance import Originals
+from napari_vlseg.workflow.provenance import Originals, with_kept_proposals
 from napari_vlseg.workflow.sentences import Happening, sentence
 
 _UID = re.compile(rb'"uid":"([^"]*)"')
@@ -142,16 +143,29 @@ def _matching(entry: ImageEntry, lines: Sequence[bytes], uid: str) -> set[str]:
 
 
 def _story(uid: str, entry: ImageEntry, journal: JournalLines) -> Story:
-    if not journal.lines:
-        table = completed(entry.load_labels()[1]).set_index("object_uid", drop=False)
-        cells = {str(name): cell for name, cell in table.loc[uid].to_dict().items()}
-        return Story(uid, entry.id, entry.name, True, cells, ())
     teller = _Teller(uid, prod(journal.shape))
     for record in _concerning(uid, journal.lines):
         teller.take(record, journal.resolved(record))
-    return Story(
-        uid, entry.id, entry.name, teller.is_there, teller.finished_row(), tuple(teller.steps)
-    )
+    is_there, row = teller.is_there, teller.finished_row()
+    if not journal.lines:
+        is_there, row = True, _saved_row(entry, uid)
+    if is_there:
+        row |= _from_kept_proposals(entry, row)
+    return Story(uid, entry.id, entry.name, is_there, row, tuple(teller.steps))
+
+
+def _saved_row(entry: ImageEntry, uid: str) -> dict[str, Any]:
+    table = completed(entry.load_labels()[1]).set_index("object_uid", drop=False)
+    return {str(name): cell for name, cell in table.loc[uid].to_dict().items()}
+
+
+def _from_kept_proposals(entry: ImageEntry, row: Mapping[str, Any]) -> dict[str, Any]:
+    table = completed(pd.DataFrame([row]))
+    if row.get("proposal") and table["iou_proposal_final"].notna().all():
+        return {}
+    labels, _ = entry.load_labels()
+    (found,) = with_kept_proposals(entry, labels, table).to_dict("records")
+    return {name: found[name] for name in ("proposal", "iou_proposal_final")}
 
 
 def _concerning(uid: str, lines: Sequence[bytes]) -> Iterator[Edit]:

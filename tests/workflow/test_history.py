@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from napari_vlseg.corrections.store import ImageEntry, Project
 from napari_vlseg.errors import ProjectError
 from napari_vlseg.events import run
+from napari_vlseg.prompts import PromptTable
 from napari_vlseg.workflow.history import ImageHistory, project_history
+from napari_vlseg.workflow.propose import propose
 from napari_vlseg.workflow.provenance import with_proposal_ious
 from napari_vlseg.workflow.stories import Story, object_story
+from tests.fakes import BrightnessSegmenter
 from tests.workflow.annotators import add, annotator
 from tests.workflow.journalled import Session, box
 
@@ -148,6 +152,16 @@ def test_labels_that_a_program_saved_are_counted_too(tmp_path: Path) -> None:
     assert second.objects == 0
     story = run(object_story(folder, "anna1"))
     assert [step.text for step in story.steps] == ["saved by a program as accepted (+25 pixels)"]
+
+
+def test_a_proposal_that_was_kept_tells_what_was_proposed(entry: ImageEntry) -> None:
+    plane = np.zeros((40, 40, 3), np.float32)
+    plane[5:15, 5:15] = 0.9
+    found = run(propose(BrightnessSegmenter(), plane, PromptTable.build("bright")))
+    entry.save_proposals(found)
+    entry.save_labels(np.where(np.arange(40) < 10, found.labels, 0), found.objects)
+    story = run(object_story(entry.folder.parents[1], found.objects["object_uid"][0]))
+    assert (story.row["proposal"], story.row["iou_proposal_final"]) == ("0001", 0.5)
 
 
 def test_a_project_without_a_journal_has_objects_without_a_story(tmp_path: Path) -> None:

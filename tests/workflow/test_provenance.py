@@ -91,5 +91,6 @@ def test_it_is_told_without_a_journal_by_the_proposals_that_were_kept(entry: Ima
     entry.save_labels(labels, found.objects)
     table = with_proposal_ious(entry, *entry.load_labels())
     assert table["iou_proposal_final"].tolist() == [pytest.approx(0.5), 1.0]
+    assert table["proposal"].tolist() == ["0001", "0001"]
     strangers = completed(found.objects.assign(object_uid=["a", "b"]))
     assert with_proposal_ious(entry, labels, strangers)["iou_proposal_final"].isna().all()
