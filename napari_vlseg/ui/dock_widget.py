@@ -20,6 +20,7 @@ from napari_vlseg.ui.layers import warm_up
 from napari_vlseg.ui.review_wiring import object_tip, review_actions
 from napari_vlseg.ui.views.click_box import TOOLS, ClickBox
 from napari_vlseg.ui.views.header import ImageHeader, ModelHeader
+from napari_vlseg.ui.views.leftover_line import LeftoverLine
 from napari_vlseg.ui.views.parts import column
 from napari_vlseg.ui.views.popups import ChannelsPopup, KeysPopup, SettingsPopup
 from napari_vlseg.ui.views.project_tab import ProjectTab
@@ -63,6 +64,7 @@ class VlsegWidget(QWidget):
         self.runner = ThreadRunner(self)
         self.controller = Controller(napari_viewer, self.runner, load, load_clicks)
         self.image = ImageHeader(sample_names())
+        self.leftover = LeftoverLine()
         self.stepper = Stepper()
         self.model = ModelHeader(specs())
         self.table = PromptTableView()
@@ -133,6 +135,7 @@ class VlsegWidget(QWidget):
         self.tabs.addTab(self.project, "Project")
         self.tabs.setTabToolTip(2, "Save the work and export training sets")
         layout: QVBoxLayout = column(self)
+        layout.addWidget(self.leftover)
         layout.addWidget(self.image)
         layout.addWidget(self.stepper)
         layout.addWidget(self.model)

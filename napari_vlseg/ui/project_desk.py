@@ -18,6 +18,7 @@ from napari_vlseg.events import Event, Notice, Work
 from napari_vlseg.prompts import PromptTable
 from napari_vlseg.ui.keeping.jobs import adopt_job, prompts_job
 from napari_vlseg.ui.keeping.keeper import Keeper
+from napari_vlseg.ui.keeping.leftovers import Leftovers
 from napari_vlseg.ui.project_job import (
     OpenedImage,
     OpenedProject,
@@ -49,6 +50,8 @@ class ProjectDesk:
         Sees that every edit is written.
     worklist : WorklistDesk
         The images of the project.
+    leftovers : Leftovers
+        Unsaved work of earlier sessions.
     """
 
     changed = Signal()
@@ -58,6 +61,8 @@ class ProjectDesk:
         self.keeper = Keeper(controller, UnsavedWork())
         self.shown = Shown(controller, self.keeper)
         self.worklist = WorklistDesk(controller, self)
+        keeper = self.keeper
+        self.leftovers = Leftovers(keeper.unsaved, keeper.queue, self.restore, self._on_failed)
         self._prompts: PromptTable | None = None
         self.keeper.changed.connect(self.changed.emit)
         controller.editing.changed.connect(self._on_edit)

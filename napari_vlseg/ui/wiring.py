@@ -253,8 +253,16 @@ def _wire_project(widget: VlsegWidget) -> None:
     def export(format_name: str, out: str, overwrite: bool) -> None:
         desk.export(format_name, Path(out), overwrite)
 
+    def show_leftover() -> None:
+        first = desk.leftovers.first
+        widget.leftover.show_leftover("" if first is None else first.text)
+
     desk.changed.connect(show)
     desk.worklist.changed.connect(show)
+    desk.leftovers.changed.connect(show_leftover)
+    widget.leftover.restore_wanted.connect(desk.leftovers.restore)
+    widget.leftover.discard_wanted.connect(desk.leftovers.discard)
+    desk.leftovers.look()
     view.create_wanted.connect(lambda folder: desk.create(Path(folder)))
     view.open_wanted.connect(lambda folder: desk.open(Path(folder)))
     view.folder_wanted.connect(lambda folder: desk.open_folder([Path(folder)]))
