@@ -15,6 +15,7 @@ SUBJECTS = (
     "worker_thread",
     "gui_stalls",
     "clicks_in_window",
+    "review_table",
 )
 
 

@@ -204,8 +204,10 @@ def test_the_page_of_keys_has_what_the_window_has(hooks):
     assert shortcuts.entries("everywhere") == [(key.qt, key.text) for key in window.KEYS]
     assert shortcuts.entries("clicks") == [(key, text) for _, key, text in window.CLICK_KEYS]
     assert shortcuts.entries("mouse") == list(window.CLICK_GESTURES)
+    assert shortcuts.entries("review") == [(key, text) for _, key, text in window.REVIEW_KEYS]
     page = (ROOT / "docs" / "keys.md").read_text("utf-8")
-    assert all(f"<!-- keys {group} -->" in page for group in ("everywhere", "clicks", "mouse"))
+    groups = ("everywhere", "clicks", "mouse", "review")
+    assert all(f"<!-- keys {group} -->" in page for group in groups)
 
 
 def test_keys_are_shown_one_by_one(hooks):

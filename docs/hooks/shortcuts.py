@@ -7,7 +7,12 @@ from functools import lru_cache
 from pathlib import Path
 
 _SOURCE = Path(__file__).parents[2] / "napari_vlseg" / "ui" / "keys.py"
-_GROUPS = {"everywhere": "KEYS", "clicks": "CLICK_KEYS", "mouse": "CLICK_GESTURES"}
+_GROUPS = {
+    "everywhere": "KEYS",
+    "clicks": "CLICK_KEYS",
+    "mouse": "CLICK_GESTURES",
+    "review": "REVIEW_KEYS",
+}
 
 
 def table(group: str) -> str:
@@ -15,7 +20,7 @@ def table(group: str) -> str:
 
     Parameters
     ----------
-    group : {"everywhere", "clicks", "mouse"}
+    group : {"everywhere", "clicks", "mouse", "review"}
 
     Raises
     ------

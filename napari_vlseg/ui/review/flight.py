@@ -10,8 +10,8 @@ from napari.layers import Labels
 
 from napari_vlseg.ui.review.sights import Sight
 
-_SMALL, _GOOD, _LARGE = 0.1, 0.3, 0.7  # of the canvas
-_LEAST = 24.0  # pixels of the image that the object counts as at least
+_SMALL, _GOOD, _LARGE = 0.16, 0.3, 0.7  # of the canvas
+_LEAST = 32.0  # pixels of the image that the object counts as at least
 
 
 def fly_to(viewer: ViewerModel, layer: Labels, sight: Sight) -> None:

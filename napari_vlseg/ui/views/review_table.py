@@ -96,7 +96,9 @@ class ReviewTable(QTableView):
         selection.setCurrentIndex(self.objects.index(current, NAME), flags.NoUpdate)
         self._is_showing = False
         if current >= 0:
-            self.scrollTo(self.objects.index(current, NAME))
+            # The row that comes next is in view too.
+            for row in (min(current + 1, self.objects.rowCount() - 1), current):
+                self.scrollTo(self.objects.index(row, NAME))
 
     def resizeEvent(self, event: object) -> None:  # noqa: N802 - Qt's name
         """Other rows are in view now."""
