@@ -3,47 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cache
-from types import MappingProxyType
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from napari_vlseg.errors import LedgerError
+from napari_vlseg.object_rows import (
+    UID,
+    RowChange,
+    plain_cells,
+    same_cell,
+    series_of,
+    unknown_cells,
+    without_derived,
+)
 from napari_vlseg.pixel_changes import PixelChange
 from napari_vlseg.proposals import OBJECT_COLUMNS, completed, new_uid
 
-DERIVED = frozenset({"area", "iou_proposal_final"})
-"""Columns that follow from the pixels; no row change holds them."""
-
-UID = "object_uid"
-
 _MOST_GONE = 4
 """Rows that are gone, for each that is there, whose place is kept for their return."""
-
-
-@dataclass(frozen=True)
-class RowChange:
-    """What changes in the row of one object.
-
-    Attributes
-    ----------
-    uid : str
-        The object's id.
-    old, new : mapping of column to value, or None
-        The cells that change. `old` None is a new row and `new` None a row that goes; the
-        other one then holds all its cells. Neither holds the id or a column of `DERIVED`.
-    """
-
-    uid: str
-    old: Mapping[str, Any] | None
-    new: Mapping[str, Any] | None
-
-    def inverted(self) -> RowChange:
-        """The change that takes this one back."""
-        return RowChange(self.uid, self.new, self.old)
 
 
 class ObjectTable:
@@ -85,7 +63,9 @@ class ObjectTable:
 
     def to_frame(self) -> pd.DataFrame:
         """The table as a frame, with the types of `napari_vlseg.proposals.empty_objects`."""
-        frame = pd.DataFrame({name: self._series(name) for name in self._columns})
+        frame = pd.DataFrame(
+            {name: series_of(self.column(name), self._dtypes.get(name)) for name in self._columns}
+        )
         return completed(frame)
 
     def copy(self) -> ObjectTable:
@@ -148,22 +128,23 @@ class ObjectTable:
 
     def changed(self, uid: str, **cells: Any) -> RowChange:
         """What setting cells of an object would be; those that stay as they are are left out."""
-        new = {
-            name: value
-            for name, value in _plain(cells).items()
-            if name not in self._columns or not _same(self.get(uid, name), value)
-        }
-        old = {name: self.get(uid, name) if name in self._columns else None for name in new}
+        place = self._place(uid)
+        old, new = {}, {}
+        for name, value in plain_cells(cells).items():
+            column = self._columns.get(name)
+            before = None if column is None else column[place]
+            if column is None or not same_cell(before, value):
+                old[name], new[name] = before, value
         return RowChange(uid, old, new)
 
     def added(self, **cells: Any) -> RowChange:
         """What adding an object would be; cells that are not given are empty, the id is new."""
         uid = cells.pop(UID, "") or new_uid()
-        return RowChange(str(uid), None, {**_without_derived(_unknown()), **_plain(cells)})
+        return RowChange(str(uid), None, {**without_derived(unknown_cells()), **plain_cells(cells)})
 
     def removed(self, uid: str) -> RowChange:
         """What removing an object would be."""
-        return RowChange(uid, _without_derived(self.row(uid)), None)
+        return RowChange(uid, without_derived(self.row(uid)), None)
 
     def apply(self, changes: Iterable[RowChange]) -> None:
         """Make changes of rows.
@@ -238,7 +219,7 @@ class ObjectTable:
     def _add(self, uid: str) -> None:
         self._gone.discard(uid)
         place = self._places.setdefault(uid, len(self._places))
-        defaults = _unknown()
+        defaults = unknown_cells()
         for name, cells in self._columns.items():
             cell = uid if name == UID else defaults.get(name)
             if place == len(cells):
@@ -273,38 +254,3 @@ class ObjectTable:
     def _forget(self, label: int, uid: str) -> None:
         if self._by_label.get(label) == uid:
             del self._by_label[label]
-
-    def _series(self, name: str) -> pd.Series:
-        cells, dtype = list(self.column(name)), self._dtypes.get(name)
-        # A new category would become a missing value, and every text a True.
-        if isinstance(dtype, pd.CategoricalDtype) and not set(cells) <= set(dtype.categories):
-            dtype = None
-        if dtype == np.dtype(bool) and not set(map(type, cells)) <= {bool}:
-            dtype = None
-        try:
-            return pd.Series(cells, dtype=dtype or "object")
-        except (TypeError, ValueError):
-            return pd.Series(cells, dtype="object")
-
-
-@cache
-def _unknown() -> Mapping[str, Any]:
-    """Cells of an object about which nothing is known."""
-    row = completed(pd.DataFrame(index=range(1)))
-    return MappingProxyType({str(name): row[name].tolist()[0] for name in row if name != UID})
-
-
-def _plain(cells: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        name: cell.item() if isinstance(cell, np.generic) else cell
-        for name, cell in cells.items()
-        if name not in DERIVED and name != UID
-    }
-
-
-def _without_derived(cells: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: cell for name, cell in cells.items() if name not in DERIVED and name != UID}
-
-
-def _same(cell: Any, value: Any) -> bool:
-    return cell is value or cell == value or (cell != cell and value != value)

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from napari_vlseg.corrections.edits import Edit
-from napari_vlseg.object_table import DERIVED, UID, ObjectTable, RowChange
+from napari_vlseg.object_rows import DERIVED, UID, RowChange
+from napari_vlseg.object_table import ObjectTable
 from napari_vlseg.pixel_changes import PixelChange
 from napari_vlseg.proposals import new_uid
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import pandas as pd
 
-from napari_vlseg.object_table import DERIVED, UID, ObjectTable, RowChange
+from napari_vlseg.object_rows import DERIVED, UID, RowChange
+from napari_vlseg.object_table import ObjectTable
 from napari_vlseg.pixel_changes import PixelChange
 
 _NOT_PROPOSED = frozenset(
