@@ -54,6 +54,7 @@ class EditDesk(ObjectActions):
         self._watcher = Watcher(self)
         self._books: WeakKeyDictionary[Labels, LayerBook] = WeakKeyDictionary()
         self._mirror = Mirror(controller)
+        ObjectTable().added()  # what pandas has to get ready for it would hold up the first stroke
 
     # ---- what there is
 
