@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from qtpy.QtWidgets import QFileDialog
 
 from napari_vlseg.ui.geometry import pixel_size_of
 from napari_vlseg.ui.review.bulk import Choice, choose
@@ -130,6 +132,11 @@ def _wire_list(widget: VlsegWidget) -> None:
         show_query()
         show_progress()
 
+    def open_list() -> None:
+        path, _ = QFileDialog.getOpenFileName(view, "Open a list", "", "Disagreements (*.json)")
+        if path:
+            review.given.open(Path(path))
+
     def sort(name: str) -> None:
         review.ask(sort=name, descending=_turned(review, name))
 
@@ -141,6 +148,7 @@ def _wire_list(widget: VlsegWidget) -> None:
     view.table.sort_wanted.connect(sort)
     view.filter.asked.connect(lambda parts: review.ask(**parts))
     view.filter.arrange_wanted.connect(review.arrange)
+    view.filter.list_wanted.connect(open_list)
     view.filter.show_all_wanted.connect(review.show_all)
     view.show_all_wanted.connect(review.show_all)
     show_list()

@@ -11,6 +11,7 @@ from psygnal import Signal
 
 from napari_vlseg.ui.review.columns import Columns
 from napari_vlseg.ui.review.gallery import Gallery
+from napari_vlseg.ui.review.given import GivenList
 from napari_vlseg.ui.review.listing import Listing, Query
 from napari_vlseg.ui.review.tour import Tour
 
@@ -50,6 +51,7 @@ class ReviewDesk:
         self.query = Query()
         self.gallery = Gallery(controller)
         self.tour = Tour(controller, self)
+        self.given = GivenList(controller, self)
         controller.editing.edited.connect(self._on_edited)
         controller.editing.changed.connect(self._on_changed)
         controller.images.changed.connect(self._on_image)
@@ -136,14 +138,19 @@ class ReviewDesk:
         ValueError
             If there are not as many reasons as objects.
         """
+        self.list_only(uids, reasons)
+        self.front_wanted.emit()
+
+    def list_only(self, uids: Sequence[str], reasons: Sequence[str]) -> None:
+        """The same as `show_only`, but the tab stays where it is."""
+        self._follow()
         only = dict(zip(uids, reasons, strict=True))
         self.query = Query("given", False, self.query.statuses, only=only)
-        self._follow()
         self.arrange()
-        self.front_wanted.emit()
 
     def show_all(self) -> None:
         """List all objects again."""
+        self.given.forget()
         self.query = Query()
         self.arrange()
 

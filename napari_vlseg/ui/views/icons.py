@@ -202,6 +202,12 @@ def _previous_image(painter: QPainter) -> None:
     _next_image(painter)
 
 
+def _open_list(painter: QPainter) -> None:
+    for row in (16, 32, 48):
+        painter.drawLine(QPointF(12, row), QPointF(14, row))
+        painter.drawLine(QPointF(26, row), QPointF(52, row))
+
+
 _PAINTINGS: dict[str, Painting] = {
     **REVIEW_SIGNS,
     "ring": _ring,
@@ -214,6 +220,7 @@ _PAINTINGS: dict[str, Painting] = {
     "cross": _cross,
     "plus": _plus,
     "dots": _dots,
+    "open_list": _open_list,
     "gear": _gear,
     "channels": _channels,
     "help": _help,

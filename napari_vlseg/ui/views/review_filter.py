@@ -53,6 +53,7 @@ class ReviewFilter(QWidget):
     asked = Signal(dict)
     arrange_wanted = Signal()
     show_all_wanted = Signal()
+    list_wanted = Signal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -77,6 +78,11 @@ class ReviewFilter(QWidget):
         self._typing.timeout.connect(lambda: self.asked.emit({"text": self.search.text()}))
         self.search.textEdited.connect(lambda _: self._typing.start())
         self.arrange = tool("back", "Sort and filter anew", self.arrange_wanted.emit)
+        self.open_list = tool(
+            "open_list",
+            "Review what annotators disagree on: open the list that napari-vlseg compare wrote",
+            self.list_wanted.emit,
+        )
         self._given_text = hint()
         self._given = QWidget()
         self._given.setLayout(
@@ -89,7 +95,7 @@ class ReviewFilter(QWidget):
         layout = column(self, margin=0)
         layout.addWidget(self._given)
         layout.addLayout(row(self.status, self.class_))
-        order = row(self.sort, self.search, self.arrange)
+        order = row(self.sort, self.search, self.arrange, self.open_list)
         order.setStretch(0, 3)
         order.setStretch(1, 2)
         layout.addLayout(order)
