@@ -88,7 +88,7 @@ class ProjectDesk:
             return "saved"
         homes = [self.keeper.home(labels) for labels in self.keeper.layers]
         kept = any(home is not None and home.is_unsaved for home in homes)
-        return "not saved (kept for recovery)" if kept else "not saved"
+        return "not saved, kept" if kept else "not saved"
 
     def entry(self, image: Image) -> ImageEntry | None:
         """The entry of an image in the project."""

@@ -166,7 +166,7 @@ def test_what_was_done_without_a_project_is_offered_again(unsaved: Path, tmp_pat
     session.segment()
     paint(session)
     drawn = session.controller.labels.data.copy()
-    assert session.controller.desk.state == "not saved (kept for recovery)"
+    assert session.controller.desk.state == "not saved, kept"
     assert leftovers() == (), "the session lives"
     session.controller.desk.save_now()
     (left,) = leftovers()

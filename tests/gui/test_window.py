@@ -148,6 +148,7 @@ def test_save_export_and_reopen(
     documents = [json.loads(path.read_text()) for path in (tmp_path / "export").rglob("*.json")]
     assert any(len(d.get("annotations", ())) == 5 for d in documents)
 
+    segmented.shut_down()
     again = make_widget()
     again.project.open_wanted.emit(str(tmp_path / "project"))
     wait_idle(qtbot, again)

@@ -208,6 +208,7 @@ class Keeper:
             self._homes[labels].saved = 0
             self._settled(labels)
             then()
+            self._controller.facts_changed.emit()
             self.changed.emit()
 
         def failed(text: str) -> None:

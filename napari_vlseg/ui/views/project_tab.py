@@ -72,8 +72,9 @@ class ProjectTab(QWidget):
         below.addWidget(self.overwrite)
         layout = column(self)
         layout.addWidget(project)
-        layout.addWidget(self.images, 1)
+        layout.addWidget(self.images, 1000)
         layout.addWidget(export)
+        layout.addStretch(1)
         self.show_project(None, dict.fromkeys(STATUSES, 0), False)
 
     def show_project(

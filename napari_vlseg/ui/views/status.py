@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QWidget
+from qtpy.QtWidgets import QSizePolicy, QWidget
 from superqt import QElidingLabel
 
 from napari_vlseg.ui.views.parts import column, row, tool
@@ -41,4 +41,6 @@ def _line() -> QElidingLabel:
     label = QElidingLabel()
     label.setElideMode(Qt.TextElideMode.ElideRight)
     label.setMinimumWidth(40)
+    # Its least height is too low for the tails of letters.
+    label.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
     return label

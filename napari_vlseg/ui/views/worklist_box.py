@@ -67,7 +67,8 @@ class WorklistBox(QGroupBox):
         wanted: Status | None,
         counts: Mapping[Status, int],
     ) -> None:
-        """Show the list, with the image that is worked on in view."""
+        """Show the list, with the image that is worked on in view; nothing where it is empty."""
+        self.setVisible(bool(items))
         self.model.show(items, current, wanted)
         self.filter.setItemText(0, f"all {len(items)}")
         for place, status in enumerate(STATUSES, start=1):
