@@ -127,9 +127,13 @@ class LayerBook:
             self.records[index] = PlaneRecord(np.zeros(self.shape[-2:], self.layer.data.dtype))
         return self.records[index]
 
-    def change_to(self, flat: np.ndarray, new: np.ndarray) -> PixelChange | None:
-        """The change that gives pixels, by ascending index, new values."""
-        return PixelChange.at(flat, self.values(flat), new)
+    def change_to(self, flat: np.ndarray, new: np.ndarray) -> tuple[PixelChange | None, Spread]:
+        """The change that gives pixels, by ascending index, new values; and pixel by pixel."""
+        old = self.values(flat)
+        changed = old != new
+        if not changed.all():
+            flat, old, new = flat[changed], old[changed], new[changed]
+        return PixelChange.at(flat, old, new), Spread(flat, new)
 
     def difference(self, index: Index) -> PixelChange | None:
         """What happened to a plane of the layer that no journal knows of."""

@@ -144,9 +144,9 @@ class EditDesk(ObjectActions):
         """What happens to a layer in this context is our own doing."""
         return self._watcher.writing(layer)
 
-    def record(self, book: LayerBook, edit: Edit) -> Edit:
+    def record(self, book: LayerBook, edit: Edit, spread: Spread) -> Edit:
         """Journal an edit that the layer shows already."""
-        book.remember(edit, 1, Spread.of(edit.pixels))
+        book.remember(edit, 1, spread)
         return self._journal(book, edit)
 
     def _journal(self, book: LayerBook, edit: Edit) -> Edit:

@@ -82,12 +82,8 @@ def _drawn_in_box(
             painted[here] |= mask
         if several:
             values[here] = new if mask is None else np.where(mask, new, values[here])
-    inside = np.flatnonzero(painted)
-    place = np.unravel_index(inside, sides)
-    corner = (part.start for part in box)
-    flat = _flat([axis + low for axis, low in zip(place, corner, strict=True)], shape)
-    new = values.ravel()[inside] if several else np.full(inside.size, int(atoms[0][3]), np.int64)
-    return Stroke(flat, new)
+    flat = _shifted(np.nonzero(painted), box, shape)
+    return Stroke(flat, values[painted] if several else np.full(flat.size, atoms[0][3], np.int64))
 
 
 def _listed_one_by_one(atoms: Sequence[Sequence[Any]], shape: tuple[int, ...]) -> Stroke:
@@ -110,9 +106,7 @@ def _pixels(atom: Sequence[Any], shape: tuple[int, ...]) -> tuple[np.ndarray, np
     elif atom[1] is None:
         flat = _flat(np.ix_(*(np.arange(part.start, part.stop) for part in where)), shape)
     else:
-        corner = (part.start for part in where)
-        inside = np.nonzero(atom[1])
-        flat = _flat([axis + low for axis, low in zip(inside, corner, strict=True)], shape)
+        flat = _shifted(np.nonzero(atom[1]), where, shape)
     values = np.ravel(np.asarray(new)).astype(np.int64)
     return flat, np.broadcast_to(values, flat.size) if values.size == 1 else values
 
@@ -123,6 +117,17 @@ def _index(where: Any, shape: tuple[int, ...]) -> np.ndarray:
     if len(parts) == len(shape) and not any(isinstance(part, slice) for part in parts):
         return _flat(parts, shape)
     return np.arange(prod(shape), dtype=np.int64).reshape(shape)[where].ravel()
+
+
+def _shifted(
+    inside: Sequence[np.ndarray], box: Sequence[slice], shape: tuple[int, ...]
+) -> np.ndarray:
+    """Row-major indices of places inside of a box."""
+    total, corner = inside[0], box[0].start
+    for place, part, side in zip(inside[1:], box[1:], shape[1:], strict=True):
+        total = total * side + place
+        corner = corner * side + part.start
+    return total + corner
 
 
 def _flat(where: Sequence[Any], shape: tuple[int, ...]) -> np.ndarray:

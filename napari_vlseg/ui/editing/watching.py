@@ -11,7 +11,7 @@ import numpy as np
 from napari.layers import Labels
 
 from napari_vlseg.corrections.edits import Edit
-from napari_vlseg.ui.editing.book import Index, LayerBook
+from napari_vlseg.ui.editing.book import Index, LayerBook, Spread
 from napari_vlseg.ui.editing.rows import drawn
 from napari_vlseg.ui.editing.strokes import stroke_of
 
@@ -97,7 +97,7 @@ class Watcher:
         pixels = book.difference(index)
         if pixels is None:
             return False
-        self._journal(book, "other", pixels, index)
+        self._journal(book, "other", pixels, index, Spread.of(pixels))
         return True
 
     def plane_of(self, book: LayerBook, pixels: PixelChange | None) -> Index:
@@ -112,16 +112,19 @@ class Watcher:
         if book is None or layer is self._written or not book.fits:
             return
         stroke = stroke_of(event.value, layer.data.shape)
-        pixels = book.change_to(stroke.flat, stroke.new)
+        pixels, spread = book.change_to(stroke.flat, stroke.new)
         if pixels is not None:
-            self._journal(book, _op(layer, pixels), pixels, self.plane_of(book, pixels))
+            index = self.plane_of(book, pixels)
+            self._journal(book, _op(layer, pixels), pixels, index, spread)
         self._desk.controller.results.end_preview(layer)
 
-    def _journal(self, book: LayerBook, op: str, pixels: PixelChange, index: Index) -> None:
+    def _journal(
+        self, book: LayerBook, op: str, pixels: PixelChange, index: Index, spread: Spread
+    ) -> None:
         desk = self._desk
         name = desk.controller.clicks.class_name
         rows = drawn(book.table, pixels, name, desk.pace.acted())
-        desk.record(book, Edit(op, pixels, rows, index))
+        desk.record(book, Edit(op, pixels, rows, index), spread)
 
     def _on_data(self, event: Any) -> None:
         if event.source is not self._written:
