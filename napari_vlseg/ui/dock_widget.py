@@ -21,6 +21,7 @@ from napari_vlseg.ui.review_wiring import object_tip, review_actions
 from napari_vlseg.ui.views.click_box import TOOLS, ClickBox
 from napari_vlseg.ui.views.header import ImageHeader, ModelHeader
 from napari_vlseg.ui.views.leftover_line import LeftoverLine
+from napari_vlseg.ui.views.merge_bar import MergeBar
 from napari_vlseg.ui.views.parts import column
 from napari_vlseg.ui.views.popups import ChannelsPopup, KeysPopup, SettingsPopup
 from napari_vlseg.ui.views.project_tab import ProjectTab
@@ -62,7 +63,10 @@ class VlsegWidget(QWidget):
         super().__init__()
         warm_up()
         self.runner = ThreadRunner(self)
-        self.controller = Controller(napari_viewer, self.runner, load, load_clicks)
+        # napari hands plugins a proxy, which makes a new proxy of a layer each time it is asked
+        # for one, so that nothing could be remembered of layers; and it has no public canvas.
+        viewer = getattr(napari_viewer, "__wrapped__", napari_viewer)
+        self.controller = Controller(viewer, self.runner, load, load_clicks)
         self.image = ImageHeader(sample_names())
         self.leftover = LeftoverLine()
         self.stepper = Stepper()
@@ -71,6 +75,7 @@ class VlsegWidget(QWidget):
         self.click_box = ClickBox(specs("clicks"))
         self.result = ResultBox()
         self.run = RunBox()
+        self.merge_bar = MergeBar()
         review = self.controller.review
         self.review = ReviewTab(partial(object_tip, self.controller), review.gallery.album.get)
         self.project = ProjectTab(formats())
@@ -86,14 +91,12 @@ class VlsegWidget(QWidget):
         self.review_timer = self._timer(_REVIEW_MS, review.refresh)
         self._lay_out()
         self.actions_of_keys = self._actions()
-        # napari hands plugins a proxy that warns of what is private, and has no public canvas.
-        viewer = getattr(napari_viewer, "__wrapped__", napari_viewer)
         canvas = viewer.window._qt_viewer.canvas.native
         self.controller.redraw = canvas.repaint
         self.canvas_keys = CanvasKeys(canvas, self.actions_of_keys, self._hold_space)
         self.review_keys = ReviewKeys(canvas, self.review.table, self.actions_of_keys)
         wire(self)
-        self._unbind = register_keys(napari_viewer, self, self.actions_of_keys)
+        self._unbind = register_keys(viewer, self, self.actions_of_keys)
         self._closed = False
         controller = self.controller
         self.destroyed.connect(lambda *_: controller.close())
@@ -128,6 +131,7 @@ class VlsegWidget(QWidget):
         inside.addWidget(self.click_box)
         inside.addWidget(self.result)
         inside.addWidget(self.run)
+        inside.addWidget(self.merge_bar)
         self.tabs.addTab(prompt, "Prompt")
         self.tabs.setTabToolTip(0, "What to find, and the labels that are found")
         self.tabs.addTab(self.review, "Review")

@@ -81,6 +81,9 @@ def test_napari_opens_the_widget_a_sample_and_saves(
     _, widget = viewer.window.add_plugin_dock_widget(NAME, "VLSeg")
     viewer.open_sample(NAME, "fluorescence")
     assert widget.controller.images.layer.name == "fluorescence"
-    layer = viewer.add_labels(np.ones((10, 10), np.int32))
+    layer = viewer.add_labels(np.ones((256, 256), np.int32))
+    widget.controller.set_target(layer)
+    viewer.layers.selection.active = viewer.layers["fluorescence"]
+    assert widget.controller.labels is layer, "napari hands out another proxy each time"
     layer.save(str(tmp_path / "labels.tif"), plugin=NAME)
     assert (tifffile.imread(tmp_path / "labels.tif") == 1).all()
