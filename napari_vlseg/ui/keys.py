@@ -110,6 +110,12 @@ napari's labels layers use none of these letters, so that the brush and its size
 working.
 """
 
+EDIT_KEYS = (
+    ("Ctrl+Z", "Take the last change of the labels back, on whatever plane it was"),
+    ("Ctrl+Shift+Z", "Do it again"),
+)
+"""Key and what it does: on the canvas, with the labels or an image in hand."""
+
 CLICK_GESTURES = (
     ("click", "The object is here"),
     ("Alt+click", "It is not here (or: right click)"),
@@ -210,6 +216,7 @@ def key_texts() -> list[tuple[str, list[tuple[str, str]]]]:
     clicks = [(key, text) for _, key, text in CLICK_KEYS]
     return [
         ("Everywhere", everywhere),
+        ("On the canvas", list(EDIT_KEYS)),
         ("On the canvas, with a click tool", [*CLICK_GESTURES, *clicks]),
         ("In review: list and canvas", [(key, text) for _, key, text in REVIEW_KEYS]),
     ]

@@ -183,9 +183,11 @@ def _wire_result(widget: VlsegWidget) -> None:
     view.visual_chosen.connect(controller.prompts.set_visual)
     controller.prompts.changed.connect(view.show_prompt_settings)
     controller.relabel.postprocess_changed.connect(view.show_postprocess)
+    controller.policy_changed.connect(view.show_policy)
     controller.facts_changed.connect(show_targets)
     view.show_postprocess(controller.relabel.postprocess)
     view.show_prompt_settings(controller.prompts.table)
+    view.show_policy(controller.policy)
     show_targets()
 
 
@@ -212,6 +214,9 @@ def _wire_run(widget: VlsegWidget) -> None:
     controller.facts_changed.connect(show_facts)
     controller.message.connect(notify)
     controller.labels_touched.connect(lambda: widget.look_timer.start())
+    asking, bar = controller.asking, widget.merge_bar
+    asking.changed.connect(lambda: bar.show_question(asking.text))
+    bar.answered.connect(lambda policy, always: asking.answer(policy, always=always))
     show_facts()
     show_outline()
     widget.status.show_activity("type what to find, then press Segment")

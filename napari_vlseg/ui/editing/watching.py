@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from napari_vlseg.pixel_changes import PixelChange
     from napari_vlseg.ui.editing.desk import EditDesk
 
-_UNDO, _REDO = "Control-Z", "Control-Shift-Z"
+_UNDO, _REDO = "Control-Z", "Control-Shift-Z"  # as in napari, which takes only its own back
 
 
 class Watcher:
@@ -36,6 +36,8 @@ class Watcher:
         self._told: WeakSet[Labels] = WeakSet()
         self._replaced: WeakSet[Labels] = WeakSet()
         self._written: Labels | None = None
+        # For layers without an undo of their own: the image that was just segmented, above all.
+        self._bind(desk.controller.viewer)
 
     def watch(self, layer: Labels) -> None:
         """Listen to a layer, and have undo and redo on it be ours."""
@@ -45,8 +47,7 @@ class Watcher:
         layer.events.paint.connect(self._on_paint)
         layer.events.set_data.connect(self._on_data)
         layer.events.data.connect(self._on_replaced)
-        layer.bind_key(_UNDO, lambda _: self._desk.undo(), overwrite=True)
-        layer.bind_key(_REDO, lambda _: self._desk.redo(), overwrite=True)
+        self._bind(layer)
 
     def close(self) -> None:
         """Listen no more; undo and redo are napari's again."""
@@ -54,9 +55,13 @@ class Watcher:
             layer.events.paint.disconnect(self._on_paint)
             layer.events.set_data.disconnect(self._on_data)
             layer.events.data.disconnect(self._on_replaced)
-            for key in (_UNDO, _REDO):
-                layer.bind_key(key, None)
+            _release(layer)
         self._layers.clear()
+        _release(self._desk.controller.viewer)
+
+    def _bind(self, owner: Any) -> None:
+        owner.bind_key(_UNDO, lambda _: self._desk.undo(), overwrite=True)
+        owner.bind_key(_REDO, lambda _: self._desk.redo(), overwrite=True)
 
     @contextmanager
     def writing(self, layer: Labels) -> Iterator[None]:
@@ -147,6 +152,11 @@ class Watcher:
     def is_drawing(layer: Labels) -> bool:
         """Whether a stroke is under way, of which napari tells when it ends."""
         return bool(getattr(layer, "_staged_history", None))
+
+
+def _release(owner: Any) -> None:
+    for key in (_UNDO, _REDO):
+        owner.bind_key(key, None)
 
 
 def _op(layer: Labels, pixels: PixelChange) -> str:

@@ -24,6 +24,7 @@ from napari_vlseg.ui.views.parts import Fold, column, narrow_combo, row
 from napari_vlseg.visual_prompts import VisualPromptSettings
 
 _POLICIES = {
+    "ask": "ask me",
     "keep": "keep them",
     "replace": "replace, except mine",
     "add": "add what is free",
@@ -77,6 +78,10 @@ class ResultBox(QWidget):
         self.target.clear()
         self.target.addItems(["a new layer", *(layer.name for layer in layers)])
         self.target.setCurrentIndex(self._targets.index(current) if current in layers else 0)
+
+    def show_policy(self, policy: str) -> None:
+        """Show what becomes of labels that are there; nothing is reported."""
+        self.policy.setCurrentIndex(self.policy.findData(policy))
 
     def show_prompt_settings(self, table: PromptTable) -> None:
         """Show what a table says of templates and references; nothing is reported."""
