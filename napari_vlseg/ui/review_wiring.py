@@ -148,7 +148,7 @@ def _wire_list(widget: VlsegWidget) -> None:
     view.table.sort_wanted.connect(sort)
     view.filter.asked.connect(lambda parts: review.ask(**parts))
     view.filter.arrange_wanted.connect(review.arrange)
-    view.filter.list_wanted.connect(open_list)
+    view.progress.list_wanted.connect(open_list)
     view.filter.show_all_wanted.connect(review.show_all)
     view.show_all_wanted.connect(review.show_all)
     show_list()

@@ -24,7 +24,9 @@ _SHOWN = {
 
 
 class ReviewProgress(QWidget):
-    """A thin bar and a line."""
+    """A thin bar and a line, and what else to review."""
+
+    list_wanted = Signal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -36,8 +38,14 @@ class ReviewProgress(QWidget):
         self.text = QElidingLabel()
         self.text.setElideMode(Qt.TextElideMode.ElideRight)
         self.text.setMinimumWidth(40)
+        self.open_list = tool(
+            "open_list",
+            "Review what annotators disagree on: open the list that napari-vlseg compare wrote",
+            self.list_wanted.emit,
+        )
         layout = column(self, margin=0, spacing=2)
-        layout.addWidget(self.text)
+        self.open_list.setFixedHeight(self.text.sizeHint().height())
+        layout.addLayout(row(self.text, self.open_list))
         layout.addWidget(self.bar)
 
     def show_progress(self, text: str, fraction: float) -> None:
@@ -53,7 +61,6 @@ class ReviewFilter(QWidget):
     asked = Signal(dict)
     arrange_wanted = Signal()
     show_all_wanted = Signal()
-    list_wanted = Signal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -78,11 +85,6 @@ class ReviewFilter(QWidget):
         self._typing.timeout.connect(lambda: self.asked.emit({"text": self.search.text()}))
         self.search.textEdited.connect(lambda _: self._typing.start())
         self.arrange = tool("back", "Sort and filter anew", self.arrange_wanted.emit)
-        self.open_list = tool(
-            "open_list",
-            "Review what annotators disagree on: open the list that napari-vlseg compare wrote",
-            self.list_wanted.emit,
-        )
         self._given_text = hint()
         self._given = QWidget()
         self._given.setLayout(
@@ -95,7 +97,7 @@ class ReviewFilter(QWidget):
         layout = column(self, margin=0)
         layout.addWidget(self._given)
         layout.addLayout(row(self.status, self.class_))
-        order = row(self.sort, self.search, self.arrange, self.open_list)
+        order = row(self.sort, self.search, self.arrange)
         order.setStretch(0, 3)
         order.setStretch(1, 2)
         layout.addLayout(order)
