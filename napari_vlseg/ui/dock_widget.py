@@ -117,6 +117,7 @@ class VlsegWidget(QWidget):
         self.autosave_timer.stop()
         self.review_timer.stop()
         self.controller.clicks.put_down()
+        self.controller.review.close()
         self.controller.look_at_edits()
         self.controller.desk.save_now()
         self.controller.close()

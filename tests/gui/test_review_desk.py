@@ -285,6 +285,43 @@ def test_an_object_in_a_stack_is_shown_on_its_plane() -> None:
     assert set(tour.outline.layer.data[:, 0, 0]) == {1.0}
 
 
+def test_the_outline_follows_an_object_through_its_planes() -> None:
+    labels = np.zeros((4, 40, 60), np.int32)
+    labels[1, 4:12, 4:12] = labels[2, 4:20, 4:12] = 1
+    review = Review(labels)
+    review.viewer.dims.set_point(0, 0)
+    review.desk.tour.visit("o1")
+    outline = review.desk.tour.outline.layer
+    assert outline is not None
+    assert (set(outline.data[:, 0, 0]), outline.data[:, 0, 1].max()) == ({2.0}, 19.5)
+    review.viewer.dims.set_point(0, 1)
+    review.desk.refresh()
+    assert (set(outline.data[:, 0, 0]), outline.data[:, 0, 1].max()) == ({1.0}, 11.5)
+
+
+def test_what_is_picked_on_the_canvas_is_in_review(review: Review) -> None:
+    review.layer.selected_label = 4
+    assert review.number == 0, "a label that is chosen to paint with is not"
+    review.layer.mode = "pick"
+    review.layer.selected_label = 5
+    assert review.number == 5
+
+
+def test_thumbnails_have_the_contrast_and_colours_of_the_canvas(review: Review) -> None:
+    gallery = review.desk.gallery
+    gallery.want(["o1"])
+    before = gallery.album.get("o1")
+    image = review.controller.images.layer
+    assert image is not None
+    image.contrast_limits = (0, 100)
+    assert gallery.album.needs("o1")
+    gallery.want(["o1"])
+    assert before is not None
+    assert not np.array_equal(before, gallery.album.get("o1"))
+    review.layer.new_colormap(seed=5)
+    assert gallery.album.needs("o1")
+
+
 def test_scale_and_translation_of_the_image_are_the_outlines() -> None:
     review = Review(scale=(0.5, 2.0), translate=(7.0, -3.0))
     review.desk.tour.visit("o2")

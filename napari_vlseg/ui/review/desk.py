@@ -100,7 +100,10 @@ class ReviewDesk:
         frozenset of str
             Objects that it was about.
         """
-        if self._follow() or self.listing is None or not self._pending:
+        if self._follow() or self.listing is None:
+            return frozenset()
+        self.tour.look_at_plane()
+        if not self._pending:
             return frozenset()
         uids, self._pending = frozenset(self._pending), set()
         self.gallery.outdate(uids)
@@ -169,8 +172,8 @@ class ReviewDesk:
         table = None if layer is None else self._controller.editing.table(layer)
         if layer is self._layer and table is self._table:
             return False
-        if layer is not self._layer and self._layer is not None:
-            self.query = replace(Query(), statuses=self.query.statuses)
+        if layer is not self._layer:
+            self._listen(layer)
         self._layer, self._table = layer, table
         self._pending.clear()
         columns = None if table is None else Columns(table)
@@ -181,6 +184,22 @@ class ReviewDesk:
             self.tour.outline.lie_on(layer)
         self.listed.emit()
         return True
+
+    def _listen(self, layer: Labels | None) -> None:
+        """Follow what is picked on another layer; filters are of one image and not of the next."""
+        if self._layer is not None:
+            self._layer.events.selected_label.disconnect(self._on_label)
+            self.query = replace(Query(), statuses=self.query.statuses)
+        if layer is not None:
+            layer.events.selected_label.connect(self._on_label)
+
+    def _on_label(self, event: Any) -> None:
+        """Take the object into review that a person picked on the canvas."""
+        layer, table = self._layer, self._table
+        if self._is_open and layer is not None and table is not None and layer.mode == "pick":
+            uid = table.uid_of(int(layer.selected_label))
+            if uid is not None:
+                self.tour.choose((uid,), uid)
 
     def _on_edited(self, layer: Labels, edit: Edit) -> None:
         if layer is not self._layer or self._table is None:

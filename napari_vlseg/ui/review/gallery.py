@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Labels
@@ -42,20 +42,28 @@ class Gallery:
         self._places: Places | None = None
         self._late: list[Extents] = []
         self._wanted: list[str] = []
+        self._looks: tuple[Any, ...] = ()
         self.album = Album()
 
     def follow(self, layer: Labels | None, columns: Columns | None) -> None:
         """Go over to the objects of another layer, or to another table of this one."""
         self.forget()
         self._layer, self._columns = layer, columns
-        if layer is not None:
+        image = self._controller.images.layer
+        if layer is not None and image is not None:
             self._places = Places(layer.data.shape)
+            self._looks = (image.events.contrast_limits, layer.events.colormap)
+            for look in self._looks:
+                look.connect(self._on_look)
             self._scan(layer)
 
     def forget(self) -> None:
         """Drop everything."""
         self._controller.runner.cancel(PLACES_LANE)
         self._controller.runner.cancel(PICTURES_LANE)
+        for look in self._looks:
+            look.disconnect(self._on_look)
+        self._looks = ()
         self._layer = self._columns = self._places = None
         self._wanted, self._late = [], []
         self.album.clear()
@@ -81,6 +89,8 @@ class Gallery:
         """Look for an object; None where it never had pixels, or they are not found yet."""
         image = self._controller.images.layer
         if self._layer is None or self._places is None or self._columns is None or image is None:
+            return None
+        if self._layer.data.shape != self._places.shape or uid not in self._columns.rows:
             return None
         label = self._columns.label(uid)
         return find(self._layer, self._places, label, self._controller.key(image))
@@ -131,11 +141,16 @@ class Gallery:
             if time.monotonic() - started > _COPY_SECONDS:
                 break
             uid = self._wanted.pop(0)
-            sight = self.find(uid) if uid in self._columns.rows else None
+            sight = self.find(uid)
             if sight is not None:
                 label = self._columns.label(uid)
                 shots.append(shoot(uid, layer, image, self._controller.images, sight, label))
         return shots
+
+    def _on_look(self, event: Any) -> None:
+        """Contrast or colours are others now."""
+        self.album.outdate_all()
+        self.drawn.emit(frozenset())
 
     def _on_failed(self, text: str) -> None:
         self._controller.tell(text, "error")

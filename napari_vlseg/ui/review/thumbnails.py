@@ -128,6 +128,10 @@ class Album:
             if uid in self._being_drawn:
                 self._late.add(uid)
 
+    def outdate_all(self) -> None:
+        """Have all thumbnails drawn anew."""
+        self.outdate([*self._pictures, *self._being_drawn])
+
     def begin(self, uids: Iterable[str]) -> None:
         """Note which thumbnails are being drawn: what changes from now on is not on them."""
         self._being_drawn = set(uids)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from psygnal import Signal
 
 from napari_vlseg.errors import PromptError
+from napari_vlseg.ui.geometry import Key
 from napari_vlseg.ui.review.flight import fly_to, inside
 from napari_vlseg.ui.review.outline import ReviewOutline
 from napari_vlseg.ui.review.sights import Sight
@@ -45,6 +46,7 @@ class Tour:
         self._place = -1
         self._is_deciding = False
         self._is_hidden = False
+        self._plane: Key = ()
         controller.clicks.changed.connect(self._on_clicks)
 
     @property
@@ -101,6 +103,12 @@ class Tour:
         if self.current in uids and not self._is_deciding:
             self._outline(self._desk.gallery.find(self.current))
             self.changed.emit()
+
+    def look_at_plane(self) -> None:
+        """Outline the object on the plane in view, where that is another one now."""
+        image = self._controller.images.layer
+        if self.current and image is not None and self._controller.key(image) != self._plane:
+            self._outline(self._desk.gallery.find(self.current))
 
     # ---- decisions
 
@@ -211,6 +219,7 @@ class Tour:
         done = self._act(action)
         self._is_deciding = False
         place = -1 if listing is None else listing.next_waiting(self.place)
+        worklist = self._controller.desk.worklist
         if listing is None or not done:
             return
         if len(self.chosen) == 1 and not was_waiting:
@@ -219,7 +228,8 @@ class Tour:
             self.visit(listing.uid(place))
         else:
             self.look_again(self.chosen)
-            self._controller.say("all objects of the list are reviewed")
+            more = ": Alt+Shift+Enter goes to the next image" * bool(worklist.items)
+            self._controller.say(f"all objects of the list are reviewed{more}")
 
     def _act(self, action: Action) -> bool:
         """Do something to what is chosen; False where it can't be done, which is told."""
@@ -242,7 +252,8 @@ class Tour:
             self.begin()
 
     def _outline(self, sight: Sight | None) -> None:
-        layer = self._desk.layer
+        layer, image = self._desk.layer, self._controller.images.layer
+        self._plane = () if image is None else self._controller.key(image)
         if layer is not None and self._desk.is_open:
             self.outline.show(layer, None if self._is_hidden else sight)
 
