@@ -7,7 +7,6 @@ killed leaves a project that is sound; running it again does the rest.
 from __future__ import annotations
 
 import gzip
-import hashlib
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -107,9 +106,9 @@ def _anonymize_folder(folder: Path, journal: Journal, image: str | None = None) 
         if data is None:
             continue
         if path.name != ACTIVE_NAME and path.suffix != ".torn":
-            # Noted first: dying in between, the next run writes the file it was noted for.
-            journal.record("anonymize", path, hashlib.sha256(data).hexdigest(), **details)
-        atomic_write_bytes(path, data)
+            journal.write("anonymize", path, data, **details)
+        else:
+            atomic_write_bytes(path, data)
         changed += 1
     return changed
 

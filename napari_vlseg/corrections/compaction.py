@@ -49,6 +49,6 @@ def _compress(folder: Path, number: int, image_id: str, journal: Journal) -> Non
         with reading(temporary):
             if gzip.decompress(temporary.read_bytes()) != data:
                 raise ProjectError(f"“{target}” was not written as it should be: check the disk.")
-    journal.record("close_edits", target, file_sha256(target), image=image_id)
+        journal.announce("close_edits", target, file_sha256(temporary), image=image_id)
     with writing(source):
         source.unlink()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,13 @@ from filelock import FileLock, Timeout
 from napari_vlseg.corrections.documents import (
     VERSION,
     damage_told,
+    encode_document,
     read_document,
-    write_document,
 )
+from napari_vlseg.corrections.pending import PendingWrites
 from napari_vlseg.corrections.people import clock
 from napari_vlseg.errors import ProjectError
-from napari_vlseg.files import file_sha256, remove_unfinished, writing
+from napari_vlseg.files import atomic_write_bytes, remove_unfinished, writing
 from napari_vlseg.line_files import append_line, read_lines
 
 EVENTS_NAME = "events.jsonl"
@@ -45,6 +47,7 @@ class Journal:
         self.annotator = annotator
         self._clock = clock()
         self._is_current = False
+        self._pending = PendingWrites(root)
 
     @contextmanager
     def locked(self, folder: Path) -> Iterator[None]:
@@ -70,8 +73,14 @@ class Journal:
                 ) from failure
         try:
             remove_unfinished(folder)
+            self._note_announced()  # by a program that was killed
             self._bring_up_to_date()
-            yield
+            try:
+                yield
+            finally:
+                # What can't be noted now stays announced, and is noted before the next write.
+                with suppress(ProjectError):
+                    self._note_announced()
         finally:
             lock.release()
 
@@ -98,8 +107,10 @@ class Journal:
                 "or put it back."
             )
 
-    def record(self, what: str, path: Path, sha256: str | None = None, **details: Any) -> None:
-        """Note that a file was written.
+    def announce(self, what: str, path: Path, sha256: str, **details: Any) -> None:
+        """Tell that a file is about to be put in its place; it is noted once it is.
+
+        To be called while the project is `locked`.
 
         Parameters
         ----------
@@ -107,20 +118,39 @@ class Journal:
             The action: "create_project", "save_labels", ...
         path : Path
             The file, inside the project.
-        sha256 : str, optional
-            Hash of its bytes; read from the disk if not given.
+        sha256 : str
+            Hash of the bytes that it will have.
         **details
             Further JSON values, such as the image.
+
+        Raises
+        ------
+        ProjectError
+            If that can't be written.
         """
         event = {
             "time": self._clock(),
             "annotator": self.annotator,
             "what": what,
             "file": path.relative_to(self.root).as_posix(),
-            "sha256": sha256 or file_sha256(path),
+            "sha256": sha256,
             **details,
         }
-        append_line(self.root / EVENTS_NAME, json.dumps(event, ensure_ascii=False))
+        self._pending.add(event)
+
+    def write(self, what: str, path: Path, data: bytes, **details: Any) -> None:
+        """Announce a file and write it all at once; see `announce`."""
+        self.announce(what, path, hashlib.sha256(data).hexdigest(), **details)
+        atomic_write_bytes(path, data)
+
+    def announced(self) -> tuple[dict[str, Any], ...]:
+        """Writes that happened and are not noted yet."""
+        return tuple(self._pending.done())
+
+    def _note_announced(self) -> None:
+        for event in self._pending.done():
+            append_line(self.root / EVENTS_NAME, json.dumps(event, ensure_ascii=False))
+        self._pending.clear()
 
     def _bring_up_to_date(self) -> None:
         """Before the first write, have older programs refuse the project.
@@ -133,8 +163,7 @@ class Journal:
         data = read_document(path, PROJECT_KIND)
         if data["version"] < VERSION:
             body = {name: data[name] for name in data if name not in ("format", "version")}
-            write_document(path, PROJECT_KIND, body)
-            self.record("upgrade_project", path)
+            self.write("upgrade_project", path, encode_document(PROJECT_KIND, body))
         self._is_current = True
 
     def events(self) -> tuple[dict[str, Any], ...]:

@@ -15,13 +15,13 @@ import numpy as np
 import pandas as pd
 import tifffile
 
-from napari_vlseg.corrections.documents import damage_told, read_document, write_document
+from napari_vlseg.corrections.documents import damage_told, encode_document, read_document
 from napari_vlseg.corrections.journal import Journal
 from napari_vlseg.corrections.records import ImageRecord
 from napari_vlseg.corrections.states import State
 from napari_vlseg.corrections.tables import decode_table, encode_table
 from napari_vlseg.errors import ProjectError
-from napari_vlseg.files import atomic_path, file_sha256, writing
+from napari_vlseg.files import atomic_path, atomic_write_bytes, file_sha256
 from napari_vlseg.ome import write_labels
 
 KIND = "objects"
@@ -78,27 +78,25 @@ class LabelsFile:
         """
         check_labels(record, labels)
         table = encode_table(objects)
-        with self._journal.locked(self._path.parent):
-            with atomic_path(self._path) as temporary:
-                write_labels(
-                    temporary,
-                    labels,
-                    name=record.name,
-                    pixel_size=record.pixel_size,
-                    unit=record.unit,
-                )
-                written = file_sha256(temporary)
-                self._keep_former(record)
-                pixels = {
-                    "file": LABELS_NAME,
-                    "sha256": written,
-                    "shape": list(labels.shape),
-                    "dtype": labels.dtype.name,
-                }
-                body = {"labels": pixels, "edits": number, **table}
-                write_document(self._objects, KIND, body)
-            self._journal.record("save_objects", self._objects, image=record.id)
-            self._journal.record("save_labels", self._path, written, image=record.id)
+        with self._journal.locked(self._path.parent), atomic_path(self._path) as temporary:
+            write_labels(
+                temporary,
+                labels,
+                name=record.name,
+                pixel_size=record.pixel_size,
+                unit=record.unit,
+            )
+            written = file_sha256(temporary)
+            self._keep_former(record)
+            pixels = {
+                "file": LABELS_NAME,
+                "sha256": written,
+                "shape": list(labels.shape),
+                "dtype": labels.dtype.name,
+            }
+            document = encode_document(KIND, {"labels": pixels, "edits": number, **table})
+            self._journal.write("save_objects", self._objects, document, image=record.id)
+            self._journal.announce("save_labels", self._path, written, image=record.id)
 
     def read(self) -> State | None:
         """What was saved last; None if nothing was. A table of version 1 has the number −1.
@@ -151,10 +149,9 @@ class LabelsFile:
         if owner is None:
             copies = [self._path, *(p for p in (self._objects, self._previous) if p.exists())]
             for path in copies:
-                self._journal.record("keep_backup", keep_copy(path), image=record.id)
+                keep_copy(path, self._journal, image=record.id)
         elif owner == self._objects:
-            with writing(self._previous):
-                self._objects.replace(self._previous)
+            atomic_write_bytes(self._previous, self._objects.read_bytes())
 
 
 def _is_of(table: Path, sha256: str) -> bool:
@@ -165,14 +162,14 @@ def _is_of(table: Path, sha256: str) -> bool:
         return False
 
 
-def keep_copy(path: Path) -> Path:
-    """Copy ``labels.tif`` to the first free ``labels.<n>.bak.tif``."""
+def keep_copy(path: Path, journal: Journal, **details: Any) -> None:
+    """Copy ``labels.tif`` to the first free ``labels.<n>.bak.tif``, and note that."""
     number = 1
     while (copy := path.with_name(f"{path.stem}.{number}.bak{path.suffix}")).exists():
         number += 1
     with atomic_path(copy) as temporary:
         shutil.copyfile(path, temporary)
-    return copy
+        journal.announce("keep_backup", copy, file_sha256(temporary), **details)
 
 
 def check_labels(record: ImageRecord, labels: np.ndarray) -> None:

@@ -8,7 +8,7 @@ from napari_vlseg.corrections.documents import damage_told
 from napari_vlseg.corrections.journal import Journal
 from napari_vlseg.corrections.labels import keep_copy
 from napari_vlseg.errors import ProjectError, PromptError
-from napari_vlseg.files import atomic_write_text, file_sha256, reading
+from napari_vlseg.files import file_sha256, reading
 from napari_vlseg.prompts import PromptTable
 
 PROMPTS_NAME = "prompts.json"
@@ -33,10 +33,9 @@ class PromptsFile:
         """Write the table; see `Project.save_prompts`."""
         with self._journal.locked(self._path.parent):
             if self._path.exists() and file_sha256(self._path) != self._known:
-                self._journal.record("keep_backup", keep_copy(self._path))
-            atomic_write_text(self._path, table.to_json())
+                keep_copy(self._path, self._journal)
+            self._journal.write("save_prompts", self._path, table.to_json().encode("utf-8"))
             self._known = file_sha256(self._path)
-            self._journal.record("save_prompts", self._path, self._known)
 
     def load(self) -> PromptTable:
         """Read the table; see `Project.load_prompts`."""

@@ -17,17 +17,17 @@ from napari_vlseg.corrections.documents import (
     damage_told,
     encode_document,
     read_document,
-    write_document,
 )
 from napari_vlseg.corrections.entry import ImageEntry
 from napari_vlseg.corrections.image_edits import ImageEdits
 from napari_vlseg.corrections.journal import LOCK_NAME, PROJECT_KIND, PROJECT_NAME, Journal
+from napari_vlseg.corrections.pending import PENDING_NAME
 from napari_vlseg.corrections.people import clock
 from napari_vlseg.corrections.pixels import write_pixels
 from napari_vlseg.corrections.prompts_file import PromptsFile
 from napari_vlseg.corrections.records import ImageRecord
 from napari_vlseg.errors import ProjectError
-from napari_vlseg.files import TEMPORARY_PREFIX, atomic_folder, reading, writing
+from napari_vlseg.files import TEMPORARY_PREFIX, atomic_folder, file_sha256, reading, writing
 from napari_vlseg.images import pixels_sha256
 from napari_vlseg.names import safe_name
 from napari_vlseg.prompts import PromptTable
@@ -37,7 +37,7 @@ __all__ = ["ImageEntry", "Project"]
 
 IMAGES_NAME = "images"
 
-_UNIMPORTANT = {".DS_Store", "Thumbs.db", "desktop.ini", LOCK_NAME}
+_UNIMPORTANT = {".DS_Store", "Thumbs.db", "desktop.ini", LOCK_NAME, PENDING_NAME}
 
 
 class Project:
@@ -87,8 +87,8 @@ class Project:
             "annotator": annotator,
         }
         with project._journal.locked(folder):
-            write_document(folder / PROJECT_NAME, PROJECT_KIND, body)
-            project._journal.record("create_project", folder / PROJECT_NAME)
+            document = encode_document(PROJECT_KIND, body)
+            project._journal.write("create_project", folder / PROJECT_NAME, document)
         return project
 
     @classmethod
@@ -243,8 +243,9 @@ class Project:
                 write_pixels(temporary / records.PIXELS_NAME, embed, record.axes)
             document = encode_document(records.KIND, record.to_dict())
             (temporary / records.FILE_NAME).write_bytes(document)
-        for path in sorted(folder.iterdir()):
-            self._journal.record("add_image", path, image=record.id)
+            for path in sorted(temporary.iterdir()):
+                sha256 = file_sha256(path)
+                self._journal.announce("add_image", folder / path.name, sha256, image=record.id)
         return self._read_entry(folder)
 
     def _discover(self) -> None:

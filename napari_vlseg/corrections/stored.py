@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import tifffile
 
-from napari_vlseg.corrections.documents import damage_told, read_document, write_document
+from napari_vlseg.corrections.documents import damage_told, encode_document, read_document
 from napari_vlseg.corrections.journal import Journal
 from napari_vlseg.corrections.people import clock
 from napari_vlseg.corrections.records import ImageRecord
@@ -25,6 +25,8 @@ from napari_vlseg.proposals import ModelInfo, PostProcess, Proposals
 
 KIND = "proposals"
 FOLDER_NAME = "proposals"
+
+_WHAT = "save_proposals"
 
 S = TypeVar("S", ModelInfo, PostProcess)
 
@@ -138,17 +140,17 @@ def write_proposals(
                 pixel_size=record.pixel_size,
                 unit=record.unit,
             )
+            journal.announce(_WHAT, labels, file_sha256(temporary), image=record.id)
         written = [labels]
         if keep_probabilities:
             written.append(labels.with_suffix(".npz"))
             with atomic_path(written[-1]) as temporary:
                 _write_maps(temporary, proposals)
+                journal.announce(_WHAT, written[-1], file_sha256(temporary), image=record.id)
         body = _to_dict(proposals, index, *map(_signed, written))
         # Last, because the document is what makes the proposal exist.
-        document = labels.with_suffix(".json")
-        write_document(document, KIND, {"id": number, **body, **objects})
-        for path in (*written, document):
-            journal.record("save_proposals", path, image=record.id)
+        document = encode_document(KIND, {"id": number, **body, **objects})
+        journal.write(_WHAT, labels.with_suffix(".json"), document, image=record.id)
     return number
 
 

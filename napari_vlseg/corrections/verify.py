@@ -19,6 +19,7 @@ from napari_vlseg.corrections.image_edits import EDITING_NAME
 from napari_vlseg.corrections.journal import EVENTS_NAME, LOCK_NAME, Journal
 from napari_vlseg.corrections.labels import LABELS_NAME, OBJECTS_NAME, PREVIOUS_NAME, LabelsFile
 from napari_vlseg.corrections.ledger import Ledger
+from napari_vlseg.corrections.pending import PENDING_NAME
 from napari_vlseg.corrections.replay import replay_onto
 from napari_vlseg.corrections.segments import (
     ACTIVE_NAME,
@@ -35,7 +36,7 @@ from napari_vlseg.files import TEMPORARY_PREFIX, file_sha256
 from napari_vlseg.object_table import ObjectTable
 
 _OUTSIDE = "was changed outside napari-vlseg"
-_UNRECORDED = {LOCK_NAME, EDITING_NAME, EVENTS_NAME, ACTIVE_NAME, PREVIOUS_NAME}
+_UNRECORDED = {LOCK_NAME, PENDING_NAME, EDITING_NAME, EVENTS_NAME, ACTIVE_NAME, PREVIOUS_NAME}
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,7 @@ def _files(project: Project) -> Iterator[Finding]:
     """Compare every file with its hash in the list of writes."""
     recorded: dict[str, str] = {}
     former: dict[str, set[str]] = {}
-    for event in project.events():
+    for event in (*project.events(), *Journal(project.folder).announced()):
         recorded[event["file"]] = event["sha256"]
         former.setdefault(event["file"], set()).add(event["sha256"])
     there = {path.relative_to(project.folder).as_posix(): path for path in _all(project.folder)}
@@ -104,7 +105,7 @@ def _files(project: Project) -> Iterator[Finding]:
         if path is None:
             yield Finding(name, "is missing")
         elif file_sha256(path) != sha256 and path.name != LABELS_NAME:  # the journal proves those
-            yield Finding(name, f"{_OUTSIDE}, or the program ended while it was saved")
+            yield Finding(name, _OUTSIDE)
     for name, path in there.items():
         if path.name == PREVIOUS_NAME:
             of = former.get(path.with_name(OBJECTS_NAME).relative_to(project.folder).as_posix(), ())

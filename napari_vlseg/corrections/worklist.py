@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 from typing import Any, Literal, TypeAlias, get_args
 
-from napari_vlseg.corrections.documents import damage_told, read_document, write_document
+from napari_vlseg.corrections.documents import damage_told, encode_document, read_document
 from napari_vlseg.corrections.journal import Journal
 from napari_vlseg.corrections.records import seen_from
 
@@ -209,8 +209,8 @@ class WorklistFile:
             found = self.load()
             changed = change(found)
             if changed != found:
-                write_document(self._path, KIND, _to_dict(changed, self._folder))
-                self._journal.record("save_worklist", self._path)
+                document = encode_document(KIND, _to_dict(changed, self._folder))
+                self._journal.write("save_worklist", self._path, document)
         return changed
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
 import os
 import re
@@ -12,8 +13,12 @@ from pathlib import Path
 
 import pytest
 
+from napari_vlseg.corrections import journal
+from napari_vlseg.corrections.pending import PendingWrites
 from napari_vlseg.corrections.store import ImageEntry, Project
+from napari_vlseg.corrections.verify import verify
 from napari_vlseg.errors import ProjectError
+from napari_vlseg.events import run
 from napari_vlseg.prompts import PromptTable
 from napari_vlseg.proposals import Proposals
 
@@ -160,6 +165,39 @@ def test_every_write_is_one_line(
         assert event["annotator"] == "a1"
         assert len(event["sha256"]) == 64
         assert (project.folder / event["file"]).is_file()
+
+
+def test_a_write_that_a_crash_kept_from_being_noted_is_noted_by_the_next(
+    project: Project, entry: ImageEntry
+) -> None:
+    before, pending = project.events(), PendingWrites(project.folder)
+    data = (project.folder / "project.json").read_bytes()
+    done = {"what": "done", "file": "project.json", "sha256": hashlib.sha256(data).hexdigest()}
+    for event in (done, {**done, "what": "not done", "sha256": "0" * 64}, {**done, "file": "no"}):
+        pending.add(event)
+    with (project.folder / ".pending").open("ab") as stream:
+        stream.write(b'{"what": "torn')
+    assert run(verify(Project.open(project.folder))) == ()
+    assert project.events() == before
+    project.save_prompts(PromptTable())
+    assert [event["what"] for event in project.events()[len(before) :]] == ["done", "save_prompts"]
+    assert not (project.folder / ".pending").exists()
+
+
+def test_what_can_not_be_noted_stays_announced(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(journal, "append_line", refused)
+        project.save_prompts(PromptTable())
+    assert project.events()[-1]["what"] == "create_project"
+    assert run(verify(Project.open(project.folder))) == ()
+    project.save_prompts(PromptTable())
+    assert [event["what"] for event in project.events()[1:]] == ["save_prompts"] * 2
+
+
+def refused(*_args: object) -> None:
+    raise ProjectError("The disk is full.")
 
 
 def test_a_torn_last_event_is_tolerated_and_set_aside(project: Project, entry: ImageEntry) -> None:
