@@ -30,14 +30,14 @@ def wire_review(widget: VlsegWidget) -> None:
 
 def review_actions(widget: VlsegWidget) -> dict[str, Callable[[], object]]:
     """What the keys of the review do."""
-    tour = widget.controller.review.tour
+    tour, decide = widget.controller.review.tour, widget.controller.review.decide
 
     def to_brush() -> None:
-        tour.to_brush()
+        decide.to_brush()
         widget.canvas_keys.take_focus()
 
     def to_clicks() -> None:
-        tour.to_clicks()
+        decide.to_clicks()
         widget.canvas_keys.take_focus()
 
     def comment() -> None:
@@ -47,19 +47,19 @@ def review_actions(widget: VlsegWidget) -> dict[str, Callable[[], object]]:
     return {
         "review_next": lambda: tour.step(1),
         "review_previous": lambda: tour.step(-1),
-        "review_accept": tour.accept,
-        "review_reject": tour.reject,
-        "review_flag": tour.flag,
+        "review_accept": decide.accept,
+        "review_reject": decide.reject,
+        "review_flag": decide.flag,
         "review_fly": tour.fly,
         "review_clicks": to_clicks,
         "review_brush": to_brush,
-        "review_merge": tour.merge,
-        "review_split": tour.split,
-        "review_delete": tour.delete,
-        "review_restore": tour.restore,
+        "review_merge": decide.merge,
+        "review_split": decide.split,
+        "review_delete": decide.delete,
+        "review_restore": decide.restore,
         "review_comment": comment,
-        "review_undo": tour.undo,
-        "review_redo": tour.redo,
+        "review_undo": decide.undo,
+        "review_redo": decide.redo,
     }
 
 
@@ -156,6 +156,7 @@ def _wire_list(widget: VlsegWidget) -> None:
 
 def _wire_object(widget: VlsegWidget) -> None:
     view, tour = widget.review, widget.controller.review.tour
+    decide = widget.controller.review.decide
 
     def choose_rows(uids: list[str], current: str, clicked: bool) -> None:
         tour.choose(uids, current)
@@ -164,8 +165,8 @@ def _wire_object(widget: VlsegWidget) -> None:
 
     view.table.chosen.connect(choose_rows)
     view.actions_.action_wanted.connect(lambda name: widget.actions_of_keys[name]())
-    view.actions_.class_chosen.connect(tour.set_class)
-    view.actions_.commented.connect(tour.comment)
+    view.actions_.class_chosen.connect(decide.set_class)
+    view.actions_.commented.connect(decide.comment)
     tour.changed.connect(lambda: _show_object(widget))
     _show_object(widget)
 

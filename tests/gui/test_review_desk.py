@@ -115,11 +115,11 @@ def test_deciding_goes_on_to_the_next_proposal_and_the_rows_stay(review: Review)
     assert listing is not None
     order = [listing.uid(place) for place in range(6)]
     tour.step(1)
-    tour.accept()
+    review.desk.decide.accept()
     assert review.number == 5
-    tour.reject()
+    review.desk.decide.reject()
     assert review.number == 3
-    tour.flag()
+    review.desk.decide.flag()
     assert review.number == 4
     assert review.statuses == "pafprp"
     assert not (review.layer.data == 5).any()
@@ -133,9 +133,9 @@ def test_after_the_last_the_first_proposal_left_comes_and_then_none(review: Revi
     tour = review.desk.tour
     tour.visit("o1")
     for number in (2, 5, 3, 4, 6):
-        tour.accept()
+        review.desk.decide.accept()
         assert review.number == number
-    tour.accept()
+    review.desk.decide.accept()
     assert review.statuses == "aaaaaa"
     assert "all objects of the list are reviewed" in review.controller.activity
 
@@ -143,28 +143,28 @@ def test_after_the_last_the_first_proposal_left_comes_and_then_none(review: Revi
 def test_undo_looks_at_what_it_was_about(review: Review) -> None:
     tour = review.desk.tour
     tour.step(1)
-    tour.reject()
-    tour.undo()
+    review.desk.decide.reject()
+    review.desk.decide.undo()
     assert review.statuses == "pppppp"
     assert review.number == 2
     assert (review.layer.data == 2).any()
-    tour.redo()
+    review.desk.decide.redo()
     assert review.statuses == "prpppp"
 
 
 def test_several_rows_are_decided_at_once(review: Review) -> None:
     tour = review.desk.tour
     tour.choose(("o1", "o3"), "o3")
-    tour.reject()
+    review.desk.decide.reject()
     assert review.statuses == "rprppp"
-    tour.undo()
+    review.desk.decide.undo()
     assert review.statuses == "pppppp", "one decision is one edit"
 
 
 def test_what_is_deleted_makes_room_for_the_row_after_it(review: Review) -> None:
     tour = review.desk.tour
     tour.step(1)
-    tour.delete()
+    review.desk.decide.delete()
     assert review.number == 5
     assert len(review.desk.listing or ()) == 5
 
@@ -172,7 +172,7 @@ def test_what_is_deleted_makes_room_for_the_row_after_it(review: Review) -> None
 def test_one_object_of_two(review: Review) -> None:
     tour = review.desk.tour
     tour.choose(("o1", "o2"), "o2")
-    tour.merge()
+    review.desk.decide.merge()
     assert len(review.desk.listing or ()) == 5
     assert len(tour.chosen) == 1
     assert review.number in (1, 2)
@@ -181,11 +181,11 @@ def test_one_object_of_two(review: Review) -> None:
 def test_a_rejected_object_comes_back(review: Review) -> None:
     tour, before = review.desk.tour, review.layer.data.copy()
     tour.step(1)
-    tour.reject()
+    review.desk.decide.reject()
     review.desk.ask(statuses=frozenset({"rejected"}))
     tour.step(1)
     assert review.number == 2
-    tour.restore()
+    review.desk.decide.restore()
     assert review.statuses == "pppppp"
     np.testing.assert_array_equal(review.layer.data, before)
 
@@ -193,8 +193,8 @@ def test_a_rejected_object_comes_back(review: Review) -> None:
 def test_class_and_comment(review: Review) -> None:
     tour = review.desk.tour
     tour.step(1)
-    tour.set_class("debris")
-    tour.comment("is it one?")
+    review.desk.decide.set_class("debris")
+    review.desk.decide.comment("is it one?")
     assert review.desk.table is not None
     row = review.desk.table.row("o2")
     assert (row["class"], row["comment"]) == ("debris", "is it one?")
@@ -204,10 +204,10 @@ def test_class_and_comment(review: Review) -> None:
 
 def test_nothing_in_review_is_one_sentence(review: Review) -> None:
     for action in ("accept", "reject", "to_clicks", "to_brush", "split"):
-        getattr(review.desk.tour, action)()
+        getattr(review.desk.decide, action)()
         assert "choose a row" in review.messages.pop()
     review.desk.tour.step(1)
-    review.desk.tour.merge()
+    review.desk.decide.merge()
     assert "select another one" in review.messages.pop()
     assert review.statuses == "pppppp"
 
@@ -215,22 +215,22 @@ def test_nothing_in_review_is_one_sentence(review: Review) -> None:
 def test_what_was_rejected_has_no_pixels_to_correct(review: Review) -> None:
     tour = review.desk.tour
     tour.step(1)
-    tour.reject()
+    review.desk.decide.reject()
     tour.visit("o2")
-    tour.to_clicks()
+    review.desk.decide.to_clicks()
     assert "restore it first" in review.messages.pop()
 
 
 def test_the_brush_paints_the_object_in_review(review: Review) -> None:
     review.desk.tour.step(1)
-    review.desk.tour.to_brush()
+    review.desk.decide.to_brush()
     assert review.viewer.layers.selection.active is review.layer
     assert (review.layer.selected_label, review.layer.mode) == (2, "paint")
 
 
 def test_clicks_take_the_object_up(review: Review) -> None:
     review.desk.tour.step(1)
-    review.desk.tour.to_clicks()
+    review.desk.decide.to_clicks()
     assert review.controller.clicks.tool == "point"
     assert review.controller.clicks.target == 2
     outline = review.desk.tour.outline.layer

@@ -10,6 +10,7 @@ from napari.layers import Labels
 from psygnal import Signal
 
 from napari_vlseg.ui.review.columns import Columns
+from napari_vlseg.ui.review.decisions import Decider
 from napari_vlseg.ui.review.gallery import Gallery
 from napari_vlseg.ui.review.given import GivenList
 from napari_vlseg.ui.review.listing import Listing, Query
@@ -51,6 +52,7 @@ class ReviewDesk:
         self.query = Query()
         self.gallery = Gallery(controller)
         self.tour = Tour(controller, self)
+        self.decide = Decider(controller, self)
         self.given = GivenList(controller, self)
         controller.editing.edited.connect(self._on_edited)
         controller.editing.changed.connect(self._on_changed)

@@ -1,26 +1,21 @@
-"""The object in review: moving from one to the next, flying there, and deciding about it."""
+"""The object in review: which one it is, moving to the next, and showing it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from psygnal import Signal
 
-from napari_vlseg.errors import PromptError
 from napari_vlseg.ui.geometry import Key
-from napari_vlseg.ui.review.flight import fly_to, inside
+from napari_vlseg.ui.review.flight import fly_to
 from napari_vlseg.ui.review.outline import ReviewOutline
 from napari_vlseg.ui.review.sights import Sight
 
 if TYPE_CHECKING:
-    from napari_vlseg.corrections.edits import Edit
     from napari_vlseg.ui.controller import Controller
     from napari_vlseg.ui.review.desk import ReviewDesk
-
-Action = Callable[[Sequence[str]], "Edit | None"]
-
-_NOTHING = "There is no object in review: choose a row of the list first."
 
 
 class Tour:
@@ -44,7 +39,7 @@ class Tour:
         self.chosen: tuple[str, ...] = ()
         """All objects that a decision is about; the one in review is one of them."""
         self._place = -1
-        self._is_deciding = False
+        self._is_leaving = False
         self._is_hidden = False
         self._plane: Key = ()
         controller.clicks.changed.connect(self._on_clicks)
@@ -100,7 +95,7 @@ class Tour:
         table = self._desk.table
         if table is not None and self.current in table:  # others may have gone into it
             self.chosen = tuple(uid for uid in self.chosen if uid in table)
-        if self.current in uids and not self._is_deciding:
+        if self.current in uids and not self._is_leaving:
             self._outline(self._desk.gallery.find(self.current))
             self.changed.emit()
 
@@ -110,139 +105,8 @@ class Tour:
         if self.current and image is not None and self._controller.key(image) != self._plane:
             self._outline(self._desk.gallery.find(self.current))
 
-    # ---- decisions
-
-    def accept(self) -> None:
-        """Accept what is chosen, and go on."""
-        self._decide(self._controller.editing.accept)
-
-    def reject(self) -> None:
-        """Reject what is chosen, and go on."""
-        self._decide(self._controller.editing.reject)
-
-    def flag(self) -> None:
-        """Flag what is chosen to come back to it, and go on."""
-        self._decide(self._controller.editing.flag)
-
-    def restore(self) -> None:
-        """Bring rejected objects back."""
-        self._act(self._controller.editing.restore)
-
-    def delete(self) -> None:
-        """Delete what is chosen for good, and go on."""
-        place = self.place
-        if self._act(self._controller.editing.delete):
-            self._land_at(place)
-
-    def merge(self) -> None:
-        """Make one object of those that are chosen."""
-        uids, table = self.chosen, self._desk.table
-        if self._act(self._controller.editing.merge) and table is not None:
-            self.visit(next((uid for uid in uids if uid in table), self.current))
-
-    def split(self) -> None:
-        """Split the object in review."""
-        self._act(lambda uids: self._controller.editing.split(self.current))
-
-    def set_class(self, name: str) -> None:
-        """Give what is chosen another class."""
-        self._act(lambda uids: self._controller.editing.set_class(uids, name))
-
-    def comment(self, text: str) -> None:
-        """Note something about the object in review."""
-        self._act(lambda uids: self._controller.editing.comment(self.current, text))
-
-    def undo(self) -> None:
-        """Take the last edit back, and look at what it was about."""
-        self._controller.editing.undo()
-        self._look_at(self._desk.refresh())
-
-    def redo(self) -> None:
-        """Do again what was taken back."""
-        self._controller.editing.redo()
-        self._look_at(self._desk.refresh())
-
-    def to_clicks(self) -> None:
-        """Correct the object in review by clicks."""
-        with self._controller.told():
-            layer, sight = self._desk.layer, self._there()
-            self.fly()
-            if layer is not None:
-                self._controller.clicks.refine_at(inside(layer, sight))
-
-    def to_brush(self) -> None:
-        """Correct the object in review with napari's brush."""
-        with self._controller.told():
-            self._there()
-            self.fly()
-            layer, table = self._desk.layer, self._desk.table
-            if layer is None or table is None:
-                return
-            self._controller.viewer.layers.selection.active = layer
-            layer.selected_label = int(table.get(self.current, "label"))
-            layer.mode = "paint"
-
-    # ---- inside
-
-    def _look_at(self, uids: Iterable[str]) -> None:
-        """Visit the first of some objects, where the list has one."""
-        listing = self._desk.listing
-        places = [] if listing is None else [listing.position(uid) for uid in uids]
-        listed = [place for place in places if place >= 0]
-        if listing is not None and listed:
-            self.visit(listing.uid(min(listed)))
-
-    def _there(self) -> Sight:
-        """What is to be seen of the object in review.
-
-        Raises
-        ------
-        PromptError
-            If there is none, or it has no pixels.
-        """
-        if not self.chosen:
-            raise PromptError(_NOTHING)
-        sight = self._desk.gallery.find(self.current)
-        if sight is None or not sight.is_there:
-            raise PromptError("This object has no pixels: restore it first.")
-        return sight
-
-    def _decide(self, action: Action) -> None:
-        """Decide about what is chosen and go on: after a proposal to the next proposal."""
-        listing, table = self._desk.listing, self._desk.table
-        was_waiting = (
-            table is not None
-            and self.current in table
-            and table.get(self.current, "status") == "proposed"
-        )
-        self._is_deciding = True  # the next object is drawn at once, and not this one before it
-        done = self._act(action)
-        self._is_deciding = False
-        place = -1 if listing is None else listing.next_waiting(self.place)
-        worklist = self._controller.desk.worklist
-        if listing is None or not done:
-            return
-        if len(self.chosen) == 1 and not was_waiting:
-            self.step(1)
-        elif place >= 0:
-            self.visit(listing.uid(place))
-        else:
-            self.look_again(self.chosen)
-            more = ": Alt+Shift+Enter goes to the next image" * bool(worklist.items)
-            self._controller.say(f"all objects of the list are reviewed{more}")
-
-    def _act(self, action: Action) -> bool:
-        """Do something to what is chosen; False where it can't be done, which is told."""
-        with self._controller.told():
-            if not self.chosen:
-                raise PromptError(_NOTHING)
-            done = action(self.chosen) is not None
-            self._desk.refresh()
-            return done
-        return False
-
-    def _land_at(self, place: int) -> None:
-        """Stand on what moved up to a place where objects have gone."""
+    def land_at(self, place: int) -> None:
+        """Stand on what moved up to a place from where the object in review has gone."""
         listing = self._desk.listing
         if listing is None or listing.position(self.current) >= 0:
             return
@@ -250,6 +114,23 @@ class Tour:
             self.visit(listing.uid(min(max(place, 0), len(listing) - 1)))
         else:
             self.begin()
+
+    def visit_first(self, uids: Iterable[str]) -> None:
+        """Visit that of some objects which is listed first, if any is."""
+        listing = self._desk.listing
+        places = [] if listing is None else [listing.position(uid) for uid in uids]
+        listed = [place for place in places if place >= 0]
+        if listing is not None and listed:
+            self.visit(listing.uid(min(listed)))
+
+    @contextmanager
+    def leaving(self) -> Iterator[None]:
+        """In this block the object in review is not drawn anew: the next one will be."""
+        self._is_leaving = True
+        try:
+            yield
+        finally:
+            self._is_leaving = False
 
     def _outline(self, sight: Sight | None) -> None:
         layer, image = self._desk.layer, self._controller.images.layer
