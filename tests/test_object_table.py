@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pandas.testing import assert_frame_equal
 
@@ -134,6 +134,7 @@ def test_a_copy_changes_by_itself_and_can_be_taken_over() -> None:
     assert table.version > version
 
 
+@settings(max_examples=40)
 @given(st.lists(st.tuples(st.sampled_from("arc"), st.integers(1, 5)), max_size=25))
 def test_taking_everything_back_gives_the_table_that_was(steps: list[tuple[str, int]]) -> None:
     table = ObjectTable.from_frame(frame(1, 2, 3))

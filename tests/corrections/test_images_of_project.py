@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import tifffile
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
@@ -32,6 +32,7 @@ def test_an_image_comes_back_as_added(entry: ImageEntry, scene: Scene) -> None:
     assert (image.name, image.pixel_size, image.unit) == ("discs", (0.5, 0.25), "µm")
 
 
+@settings(max_examples=40)
 @given(
     pixels=st.one_of(
         *(
@@ -111,6 +112,7 @@ def test_one_image_has_one_entry(project: Project, entry: ImageEntry, scene: Sce
     assert [image.id for image in project.images] == ["0001-discs", "0002-_discs", "0003-discs"]
 
 
+@settings(max_examples=30)
 @given(name=st.text(st.characters(), max_size=30))
 def test_an_image_of_any_name_can_be_saved(
     tmp_path_factory: pytest.TempPathFactory, name: str

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import tifffile
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays, integer_dtypes, unsigned_integer_dtypes
 from pandas.testing import assert_frame_equal
@@ -35,6 +35,7 @@ def label_images(draw: st.DrawFn) -> np.ndarray:
 
 
 @given(labels=label_images())
+@settings(max_examples=40)
 def test_labels_come_back_bit_for_bit(
     tmp_path_factory: pytest.TempPathFactory, labels: np.ndarray
 ) -> None:
