@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,39 +15,52 @@ from napari_vlseg.corrections.store import Project
 from napari_vlseg.errors import VlsegWarning
 from tests.crash.account import Account
 from tests.crash.killing import Killed, kill_at_random
-from tests.crash.worker import add_image
-
-LONGEST_DELAY = 0.8
-"""Seconds of work before the end, at most."""
+from tests.crash.worker import add_image, add_squares
 
 
-def headless_command(project: Path, number: int) -> list[str]:
-    """A program without a window that works on a project."""
-    return [sys.executable, "-m", "tests.crash.worker", str(project), str(number)]
+@dataclass(frozen=True)
+class Kind:
+    """What is killed.
+
+    Attributes
+    ----------
+    name : str
+    module : str
+        The program; it is given the folder of a project and a number.
+    prepare : callable
+        Fills a new project with images.
+    longest : float
+        Seconds that it works before the end, at most.
+    """
+
+    name: str
+    module: str
+    prepare: Callable[[Project], object]
+    longest: float
 
 
-def campaign(
-    folder: Path,
-    n_kills: int,
-    seed: int,
-    command: Callable[[Path, int], list[str]] = headless_command,
-    longest: float = LONGEST_DELAY,
-) -> Iterator[tuple[Killed, Account]]:
+HEADLESS = Kind(
+    "without a window",
+    "tests.crash.worker",
+    lambda project: add_image(project, np.random.default_rng(0)),
+    0.8,
+)
+WINDOW = Kind("in the window", "tests.crash.window", add_squares, 4.0)
+
+
+def campaign(kind: Kind, folder: Path, n_kills: int, seed: int) -> Iterator[tuple[Killed, Account]]:
     """Kill a program many times on one project; what it had reported is there each time.
 
     After every third kill the journals end with half a line, as after a power cut.
 
     Parameters
     ----------
+    kind : Kind
     folder : Path
         For the project and the reports.
     n_kills : int
     seed : int
         Of the delays.
-    command : callable
-        Gives the program for a project and the number of the kill.
-    longest : float
-        Seconds.
 
     Yields
     ------
@@ -60,12 +74,12 @@ def campaign(
         If an edit is missing or another, or the project is damaged.
     """
     rng = np.random.default_rng(seed)
-    project = folder / "project"
-    add_image(Project.create(project), rng)
+    project, report = folder / "project", folder / "report.txt"
+    kind.prepare(Project.create(project))
     account = Account(project)
     for number in range(n_kills):
-        delay = float(rng.uniform(0, longest))
-        killed = kill_at_random(command(project, number), folder / "report.txt", delay)
+        command = [sys.executable, "-m", kind.module, str(project), str(seed + number)]
+        killed = kill_at_random(command, report, float(rng.uniform(0, kind.longest)))
         if number % 3 == 2:
             tear(project, rng)
         with warnings.catch_warnings():

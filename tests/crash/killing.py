@@ -96,7 +96,7 @@ def read_report(text: str) -> Killed:
 
 def _wait_until_ready(process: subprocess.Popen[bytes], report: Path) -> None:
     start = time.monotonic()
-    while b"open\n" not in report.read_bytes()[:4096]:
+    while b"open\n" not in report.read_bytes():
         if process.poll() is not None or time.monotonic() - start > PATIENCE:
             raise RuntimeError(f"{process.args} did not get ready: {process.returncode}")
         time.sleep(0.005)

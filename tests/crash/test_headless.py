@@ -9,7 +9,7 @@ from collections import Counter
 from pathlib import Path
 
 from napari_vlseg.corrections.store import Project
-from tests.crash.campaign import campaign
+from tests.crash.campaign import HEADLESS, campaign
 
 N_KILLS = 9
 
@@ -17,7 +17,7 @@ N_KILLS = 9
 def test_every_edit_that_was_complete_is_there(tmp_path: Path) -> None:
     phases: Counter[str] = Counter()
     n_reported = 0
-    for killed, account in campaign(tmp_path, N_KILLS, seed=0):
+    for killed, account in campaign(HEADLESS, tmp_path, N_KILLS, seed=0):
         phases[killed.phase] += 1
         n_reported += len(killed.done)
         assert account.n_edits == n_reported

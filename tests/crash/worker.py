@@ -101,7 +101,19 @@ def state_of(entry: ImageEntry, ledger: Ledger) -> tuple[np.ndarray, ObjectTable
 def add_image(project: Project, rng: np.random.Generator) -> ImageEntry:
     """A new image of one of several shapes."""
     shape = SHAPES[int(rng.integers(len(SHAPES)))]
-    pixels = rng.integers(0, 255, shape).astype(np.uint8)
+    return add_pixels(project, rng.integers(0, 255, shape).astype(np.uint8))
+
+
+def add_squares(project: Project) -> None:
+    """Three images of bright squares, which the models of the tests know."""
+    for number in range(3):
+        pixels = np.zeros((96, 96), np.uint8)
+        pixels[16:36, 16 + number : 36] = pixels[60:80, 50:70] = 230
+        add_pixels(project, pixels)
+
+
+def add_pixels(project: Project, pixels: np.ndarray) -> ImageEntry:
+    """An image that has no file."""
     return project.add_image(
         f"image {len(project.images)}",
         source_path=None,
