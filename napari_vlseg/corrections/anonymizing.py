@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from napari_vlseg.corrections.documents import encode_document
-from napari_vlseg.corrections.edits import sealed, unsealed
 from napari_vlseg.corrections.journal import EVENTS_NAME, Journal
 from napari_vlseg.corrections.people import day_of
+from napari_vlseg.corrections.sealing import sealed, unsealed
 from napari_vlseg.corrections.segments import ACTIVE_NAME
 from napari_vlseg.corrections.store import Project
 from napari_vlseg.errors import LedgerError, ProjectError

@@ -6,8 +6,6 @@ The line is described in docs/on-disk-format.md.
 from __future__ import annotations
 
 import base64
-import json
-import math
 import re
 import zlib
 from collections.abc import Mapping
@@ -16,7 +14,15 @@ from typing import Any
 
 import numpy as np
 
-from napari_vlseg.errors import LedgerError
+from napari_vlseg.corrections.sealing import (
+    damaged_line,
+    encode_json,
+    is_sealed,
+    plain,
+    seal,
+    unplain,
+    unsealed,
+)
 from napari_vlseg.object_table import RowChange
 from napari_vlseg.pixel_changes import PixelChange
 
@@ -45,11 +51,8 @@ OPS = (
 )
 """Kinds of edits. “undo” and “redo” name another edit and carry nothing of their own."""
 
-_AS_THEY_ARE = frozenset((str, int, bool, type(None)))
 _TYPES = ("<i2", "<i4", "<i8")
 _HEAD = re.compile(rb'\{"n":(\d+),"op":"([a-z_]+)"(?:,"of":(\d+))?,')
-_SEAL = re.compile(rb',"crc32":"([0-9a-f]{8})"\}')
-_SEAL_LENGTH = len(b',"crc32":"00000000"}')
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,7 +133,7 @@ def encode_edit(edit: Edit) -> str:
         body["plane"] = [int(position) for position in edit.plane]
     if cause:
         body["cause"] = cause
-    return _seal(_json(body)[:-1] + (edit.text or _contents(edit)))
+    return seal(encode_json(body)[:-1] + (edit.text or _contents(edit)))
 
 
 def packed(edit: Edit) -> Edit:
@@ -164,7 +167,7 @@ def decode_edit(line: str | bytes) -> Edit:
             str(body.get("annotator", "")),
         )
     except (KeyError, TypeError, ValueError, AttributeError, zlib.error) as failure:
-        raise _damaged() from failure
+        raise damaged_line() from failure
 
 
 def read_head(line: bytes) -> Head:
@@ -177,86 +180,18 @@ def read_head(line: bytes) -> Head:
     """
     found = _HEAD.match(line)
     if found is None or not is_sealed(line):
-        raise _damaged()
+        raise damaged_line()
     number, op, of = found.groups()
     return Head(int(number), op.decode(), int(of or 0))
-
-
-def sealed(body: Mapping[str, Any]) -> str:
-    """JSON values on one line whose last field is the CRC-32 of all before it."""
-    return _seal(_json(body)[:-1])
-
-
-def is_sealed(line: bytes) -> bool:
-    """Whether a line ends with the right checksum."""
-    found = _SEAL.fullmatch(line[-_SEAL_LENGTH:])
-    return found is not None and int(found[1], 16) == zlib.crc32(line[:-_SEAL_LENGTH])
-
-
-def unsealed(line: str | bytes) -> dict[str, Any]:
-    """The values of a line that `sealed` made.
-
-    Raises
-    ------
-    LedgerError
-        If the line is damaged.
-    """
-    data = line.encode("utf-8", "surrogatepass") if isinstance(line, str) else line
-    if not is_sealed(data):
-        raise _damaged()
-    try:
-        body = json.loads(data)
-        if not isinstance(body, dict):
-            raise ValueError("no object")
-    except ValueError as failure:
-        raise _damaged() from failure
-    del body["crc32"]
-    return body
-
-
-def plain(value: Any) -> Any:
-    """A value as JSON can hold it; whatever it does not know becomes text, nothing is refused."""
-    if type(value) in _AS_THEY_ARE:  # nearly all there is, and there is much of it
-        return value
-    if isinstance(value, np.generic | np.ndarray):
-        value = value.tolist()
-    if value is None or isinstance(value, bool | int | str):
-        return value
-    if isinstance(value, float):
-        return value if math.isfinite(value) else {"float": str(value)}
-    if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
-        return [plain(item) for item in value]
-    return str(value)
-
-
-def unplain(value: Any) -> Any:
-    """Inverse of `plain` for JSON values; JSON has no word for nan and infinity."""
-    if isinstance(value, dict):
-        if value.keys() == {"float"}:
-            return float(value["float"])
-        return {key: unplain(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [unplain(item) for item in value]
-    return value
-
-
-def _seal(text: str) -> str:
-    return f'{text},"crc32":"{zlib.crc32(text.encode("ascii")):08x}"}}'
-
-
-def _json(value: Any) -> str:
-    return json.dumps(value, separators=(",", ":"), allow_nan=False)
 
 
 def _contents(edit: Edit) -> str:
     """The last fields of a line: rows and pixels."""
     parts = []
     if edit.rows:
-        parts.append(f',"rows":{_json([_encode_row(row) for row in edit.rows])}')
+        parts.append(f',"rows":{encode_json([_encode_row(row) for row in edit.rows])}')
     if edit.pixels is not None:
-        parts.append(f',"pixels":{_json(_encode_pixels(edit.pixels))}')
+        parts.append(f',"pixels":{encode_json(_encode_pixels(edit.pixels))}')
     return "".join(parts)
 
 
@@ -291,7 +226,3 @@ def _decode_pixels(body: Mapping[str, Any]) -> PixelChange:
     gaps, lengths, old, new = table
     starts = int(body["first"]) + np.cumsum(gaps + lengths) - lengths
     return PixelChange(starts, lengths, old, new)
-
-
-def _damaged() -> LedgerError:
-    return LedgerError("A line of the journal of edits is damaged: put it back from a backup.")

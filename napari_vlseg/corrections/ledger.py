@@ -15,15 +15,14 @@ import numpy as np
 from napari_vlseg.corrections.edits import (
     OPS,
     Edit,
+    Head,
     decode_edit,
     encode_edit,
-    read_head,
-    sealed,
-    unsealed,
 )
 from napari_vlseg.corrections.lines import Lines, MemoryLines
 from napari_vlseg.corrections.people import clock
 from napari_vlseg.corrections.replay import resolved
+from napari_vlseg.corrections.sealing import sealed, unsealed
 from napari_vlseg.corrections.undoing import UndoStack
 from napari_vlseg.errors import ProjectError
 
@@ -256,7 +255,8 @@ class Ledger:
             line = encode_edit(stamped).encode("ascii")
             self._lines.append(line)
             self._last += 1
-            self._stack.note(read_head(line))
+            of = int(stamped.cause["of"]) if stamped.op in ("undo", "redo") else 0
+            self._stack.note(Head(stamped.number, stamped.op, of))
             return stamped
 
 

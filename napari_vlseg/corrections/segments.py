@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from napari_vlseg.corrections.documents import VERSION, check_version
-from napari_vlseg.corrections.edits import Head, read_head, sealed, unsealed
+from napari_vlseg.corrections.edits import Head, read_head
+from napari_vlseg.corrections.sealing import sealed, unsealed
 from napari_vlseg.corrections.undoing import Span, UndoStack
 from napari_vlseg.errors import LedgerError, ProjectError
 from napari_vlseg.files import reading

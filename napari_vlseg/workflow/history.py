@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from napari_vlseg.corrections.edits import unplain, unsealed
+from napari_vlseg.corrections.sealing import unplain, unsealed
 from napari_vlseg.corrections.store import ImageEntry, Project
 from napari_vlseg.errors import ProjectError
 from napari_vlseg.events import Progress, Work

@@ -18,8 +18,8 @@ from napari_vlseg.corrections.edits import (
     encode_edit,
     packed,
     read_head,
-    sealed,
 )
+from napari_vlseg.corrections.sealing import sealed
 from napari_vlseg.errors import LedgerError
 from napari_vlseg.object_table import RowChange
 from napari_vlseg.pixel_changes import PixelChange

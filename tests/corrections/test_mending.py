@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from napari_vlseg.corrections.edits import Edit, sealed, unsealed
+from napari_vlseg.corrections.edits import Edit
 from napari_vlseg.corrections.replay import apply_edit, replay
+from napari_vlseg.corrections.sealing import sealed, unsealed
 from napari_vlseg.corrections.store import ImageEntry, Project
 from napari_vlseg.errors import ProjectError, VlsegWarning
 from napari_vlseg.events import run
