@@ -31,8 +31,11 @@ from napari_vlseg.proposals import empty_objects
 
 EDITING_NAME = ".editing"
 
-LARGE_BYTES = 32 << 20
-"""Size from which the file that grows is closed and compressed at the next checkpoint."""
+LARGE_BYTES = 8 << 20
+"""Size from which the file that grows is closed and compressed at the next checkpoint.
+
+Undo reads a closed segment whole, which must not be felt.
+"""
 
 
 class ImageEdits:

@@ -9,7 +9,9 @@ from __future__ import annotations
 import gzip
 import re
 import zlib
+from bisect import bisect_left
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -216,12 +218,8 @@ def read_closed(folder: Path, number: int) -> Segment:
         data = path.read_bytes()
     except FileNotFoundError:
         path = compressed_path(folder, number)
-        with reading(path):
-            packed = path.read_bytes()
-        try:
-            data = gzip.decompress(packed)
-        except (OSError, EOFError, zlib.error) as failure:
-            raise _damaged(path) from failure
+        with _unpacking(path):
+            data = gzip.decompress(path.read_bytes())
     segment = parse_segment(data, path)
     if segment.rest:
         raise _damaged(path)
@@ -240,6 +238,7 @@ class ClosedSegments:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._kept: Segment | None = None
+        self._afters: dict[int, int] = {}
 
     def holding(self, number: int) -> Segment:
         """The segment that has the edit of a number.
@@ -252,8 +251,10 @@ class ClosedSegments:
         kept = self._kept
         if kept is not None and kept.header.after < number <= kept.last:
             return kept
-        for segment_number in reversed(closed_numbers(self._folder)):
-            segment = read_closed(self._folder, segment_number)
+        numbers = closed_numbers(self._folder)
+        place = bisect_left(numbers, number, key=self._after) - 1
+        if place >= 0:
+            segment = read_closed(self._folder, numbers[place])
             if segment.header.after < number <= segment.last:
                 self._kept = segment
                 return segment
@@ -261,6 +262,33 @@ class ClosedSegments:
             f"Edit {number} is missing in the journal of “{self._folder}”: put its files back "
             "from a backup."
         )
+
+    def _after(self, segment_number: int) -> int:
+        """Number of the last edit before a segment, from its first line alone."""
+        if segment_number not in self._afters:
+            path, line = _first_line(self._folder, segment_number)
+            self._afters[segment_number] = decode_header(line[:-1], path).after
+        return self._afters[segment_number]
+
+
+def _first_line(folder: Path, number: int) -> tuple[Path, bytes]:
+    path = closed_path(folder, number)
+    try:
+        with path.open("rb") as stream:
+            return path, stream.readline()
+    except FileNotFoundError:
+        path = compressed_path(folder, number)
+        with _unpacking(path), gzip.open(path) as stream:
+            return path, stream.readline()
+
+
+@contextmanager
+def _unpacking(path: Path) -> Iterator[None]:
+    with reading(path):
+        try:
+            yield
+        except (gzip.BadGzipFile, EOFError, zlib.error) as failure:
+            raise _damaged(path) from failure
 
 
 def _damaged(path: Path) -> ProjectError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -211,7 +212,10 @@ def test_labels_that_do_not_fit_their_journal_are_not_hidden(entry: ImageEntry) 
     assert pixels(labels) == [1, 2, 3, 4]
 
 
-def test_a_damaged_closed_segment_is_needed_only_for_its_own_edits(entry: ImageEntry) -> None:
+@pytest.mark.parametrize("damaging", [lambda data: data[:-9], lambda data: b"x" + data])
+def test_a_damaged_closed_segment_is_needed_only_for_its_own_edits(
+    entry: ImageEntry, damaging: Callable[[bytes], bytes]
+) -> None:
     work = Work(entry)
     work.draw(1, 2)
     work.save()
@@ -219,7 +223,7 @@ def test_a_damaged_closed_segment_is_needed_only_for_its_own_edits(entry: ImageE
     work.draw(3)
     work.ledger.close()
     packed = entry.folder / "edits.0001.jsonl.gz"
-    packed.write_bytes(packed.read_bytes()[:-9])
+    packed.write_bytes(damaging(packed.read_bytes()))
     again = reopened(entry)
     ledger = again.open_ledger()
     assert pixels(again.load_labels()[0]) == [1, 2, 3]
