@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from itertools import takewhile
 
 import numpy as np
 import pandas as pd
@@ -120,9 +121,11 @@ _LEFT = "The saved labels and the journal of edits disagree: {} edits could not 
 
 
 def _later(state: State, ledger: Ledger, notices: tuple[str, ...]) -> State:
-    labels, table = state.labels, ObjectTable.from_frame(state.objects)
-    labels = replay_onto(labels.copy(), table, ledger.edits(state.number), ledger.edit)
-    return State(labels, table.to_frame(), ledger.last, notices)
+    labels, table, last = state.labels, ObjectTable.from_frame(state.objects), ledger.last
+    # Others may append meanwhile; those edits are not in it.
+    edits = takewhile(lambda edit: edit.number <= last, ledger.edits(state.number))
+    labels = replay_onto(labels.copy(), table, edits, ledger.edit)
+    return State(labels, table.to_frame(), last, notices)
 
 
 def _as_far_as_they_fit(

@@ -70,6 +70,32 @@ def test_labels_are_current_without_a_save(entry: ImageEntry) -> None:
     assert document["edits"] == 1
 
 
+def test_labels_are_loaded_and_saved_while_others_draw(entry: ImageEntry) -> None:
+    ledger = entry.open_ledger()
+    work, stop = Work(ledger), threading.Event()
+    work.draw(1, 1)
+
+    def keep_drawing() -> None:
+        for number in range(2, work.labels.size):
+            work.draw(number, number)
+            if stop.wait(0.0005):
+                return
+
+    drawing = threading.Thread(target=keep_drawing)
+    drawing.start()
+    for _ in range(5):
+        state = entry._edits.load()
+        assert len(state.objects) == state.number
+        assert np.count_nonzero(state.labels) == state.number
+        entry.checkpoint(state.labels, state.objects, state.number)
+    stop.set()
+    drawing.join()
+    ledger.close()
+    again, frame = reopened(entry).load_labels()
+    np.testing.assert_array_equal(again, work.labels)
+    assert len(frame) == len(work.table)
+
+
 def test_one_window_edits_an_image(entry: ImageEntry, scene: Scene) -> None:
     ledger = entry.open_ledger()
     other = reopened(entry)
