@@ -159,6 +159,7 @@ class ProjectDesk:
             self.keeper.save(labels, leaving=True)
         self.keeper.queue.finish()
         self.worklist.close()
+        self.shown.close()
         self.keeper.unsaved.leave()
 
     def autosave(self) -> None:

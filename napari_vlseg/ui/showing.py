@@ -8,6 +8,7 @@ from weakref import ref
 from napari.layers import Image
 
 from napari_vlseg.images import ImageView
+from napari_vlseg.ui.collecting import Collecting
 from napari_vlseg.ui.geometry import plane_key
 from napari_vlseg.ui.keeping.keeper import Home, Keeper
 from napari_vlseg.ui.layers import add_labels, layers_of
@@ -32,6 +33,7 @@ class Shown:
         self._keeper = keeper
         self._image: ref[Image] | None = None
         self._view: ImageView | None = None
+        self._collecting = Collecting()
 
     @property
     def image(self) -> Image | None:
@@ -42,6 +44,7 @@ class Shown:
     def show(self, opened: OpenedImage, *, is_unsaved: bool = False) -> None:
         """Add an image with its labels, as it was left."""
         controller, entry, found = self._controller, opened.entry, opened.found
+        self._collecting.before_layers()
         shape = None if found is None else found.labels.shape
         view = fitting_view(opened.source, self._view, shape)
         image = add_image_again(
@@ -71,6 +74,10 @@ class Shown:
         # Where layers go and others come between two frames, vispy lets OpenGL draw from buffers
         # that are gone, and the program ends.
         controller.redraw()
+
+    def close(self) -> None:
+        """Leave the rest to the viewer."""
+        self._collecting.close()
 
     def _show_labels(
         self,
