@@ -111,7 +111,7 @@ working.
 """
 
 EDIT_KEYS = (
-    ("Ctrl+Z", "Take the last change of the labels back, on whatever plane it was"),
+    ("Ctrl+Z", "Take the last edit back, on any plane"),
     ("Ctrl+Shift+Z", "Do it again"),
 )
 """Key and what it does: on the canvas, with the labels or an image in hand."""

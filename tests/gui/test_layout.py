@@ -18,12 +18,13 @@ from qtpy.QtWidgets import (
     QTabBar,
 )
 
-from napari_vlseg.ui.keys import CLICK_KEYS, KEYS, REVIEW_KEYS
+from napari_vlseg.ui.keys import CLICK_KEYS, EDIT_KEYS, KEYS, REVIEW_KEYS
 from tests.gui.driving import type_phrase, wait_idle
 
 pytestmark = pytest.mark.gui
 
 WIDTH = 320
+SCREEN = (1400, 768)
 
 
 def test_it_fits_into_320_pixels(segmented: Any, qtbot: Any) -> None:
@@ -61,9 +62,15 @@ def test_every_action_has_a_key_in_the_widget_and_on_the_canvas(widget: Any) -> 
     shortcuts = {s.key().toString() for s in widget.findChildren(QShortcut)}
     in_widget = {*(key.qt for key in KEYS), *(key for _, key, _ in REVIEW_KEYS)}
     assert shortcuts == {QKeySequence(key).toString() for key in in_widget}
-    assert len(widget.controller.viewer.keymap) == len(KEYS)
+    assert len(widget.controller.viewer.keymap) == len(KEYS) + len(EDIT_KEYS)
     plain = {key[0] for key in (*CLICK_KEYS, *REVIEW_KEYS)}
     assert {key.action for key in KEYS} | plain == set(widget.actions_of_keys)
+
+
+def test_the_list_of_keys_fits_on_a_small_screen(widget: Any) -> None:
+    widget.keys.adjustSize()
+    assert widget.keys.width() <= SCREEN[0]
+    assert widget.keys.height() <= SCREEN[1]
 
 
 def test_keys_work_on_the_canvas(widget: Any, qtbot: Any) -> None:

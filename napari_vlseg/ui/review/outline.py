@@ -11,8 +11,8 @@ from napari.layers import Labels, Vectors
 from napari_vlseg.ui.layers import METADATA_KEY
 from napari_vlseg.ui.review.sights import Sight
 
-COLOR = "#ffe14d"
-_PIXELS = 2.5  # of the canvas
+COLOR = "#ffcc00"  # seen on black and on white
+_PIXELS = 3.0  # of the canvas
 _SAME = 0.8  # of a width that the eye does not tell from it
 _MOST = 20_000  # pieces of line, beyond which the box is drawn
 _PLACEMENT = ("scale", "translate", "rotate", "shear", "units", "axis_labels")

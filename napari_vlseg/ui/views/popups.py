@@ -173,7 +173,7 @@ class ChannelsPopup(Popup):
 
 
 class KeysPopup(Popup):
-    """Every key and what it does, a column for each group."""
+    """Every key and what it does, in columns as high as the longest group."""
 
     def __init__(
         self, parent: QWidget, groups: Sequence[tuple[str, Sequence[tuple[str, str]]]]
@@ -181,10 +181,14 @@ class KeysPopup(Popup):
         super().__init__(parent)
         grid = QGridLayout(self)
         grid.setVerticalSpacing(3)
-        for group, (title, keys) in enumerate(groups):
-            left = 3 * group
-            grid.addWidget(QLabel(f"<b>{title}</b>"), 0, left, 1, 2)
-            for number, (key, text) in enumerate(keys, start=1):
+        longest = max(len(keys) for _, keys in groups)
+        left, top = 0, 0
+        for title, keys in groups:
+            if top and top + len(keys) > longest:
+                left, top = left + 3, 0
+            grid.addWidget(QLabel(f"<b>{title}</b>"), top, left, 1, 2)
+            for number, (key, text) in enumerate(keys, start=top + 1):
                 grid.addWidget(QLabel(f"<b>{key}</b>"), number, left)
                 grid.addWidget(QLabel(text), number, left + 1)
+            top += len(keys) + 1
             grid.setColumnMinimumWidth(left + 2, 16)
