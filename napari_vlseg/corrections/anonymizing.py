@@ -58,13 +58,14 @@ def anonymize(folder: Path | str) -> Work[int]:
     changed = 0
     for done, entry in enumerate(project.images):
         yield Progress("anonymizing", done, len(project.images))
-        # Opening mends what a crash left, and keeps others from editing meanwhile.
-        entry.open_ledger().close()
+        if (entry.folder / ACTIVE_NAME).exists():
+            entry.open_ledger().close()  # mends what a crash left
         with entry.kept_from_editing(), journal.locked(entry.folder):
             changed += _anonymize_folder(entry.folder, journal, entry.id)
             changed += _anonymize_folder(entry.folder / "proposals", journal, entry.id)
     with journal.locked(project.folder):
         changed += _anonymize_folder(project.folder, journal)
+    with journal.locked(project.folder):  # once more: the writes of the first are noted now
         events = _rewritten(project.folder / EVENTS_NAME, _events)
         if events is not None:
             atomic_write_bytes(project.folder / EVENTS_NAME, events)

@@ -128,7 +128,19 @@ def test_a_project_can_be_freed_from_people(worked: ImageEntry) -> None:
     np.testing.assert_array_equal(replayed, labels)
     assert ledger.undo().cause["of"] == 2
     ledger.close()
-    assert run(anonymize(folder)) <= 2  # what was written since
+    assert run(anonymize(folder)) == 1  # the undo
+
+
+def test_images_that_were_never_edited_stay_so(tmp_path: Path) -> None:
+    shutil.copytree(Path(__file__).parent / "data" / "project-v1", tmp_path / "v1")
+    run(anonymize(tmp_path / "v1"))
+    assert not list((tmp_path / "v1").rglob("edits.jsonl"))
+    project = Project.open(tmp_path / "v1")
+    assert project.annotator == ""
+    assert {event["time"][10:] for event in project.events()} == {"T00:00:00.000000Z"}
+    assert project.images[0].load_labels()[0].max() == 3
+    project.images[0].open_ledger().close()
+    assert project.images[0].load_labels()[0].max() == 3
 
 
 def test_a_project_that_is_open_is_not_rewritten(worked: ImageEntry) -> None:
