@@ -83,7 +83,8 @@ def _wire_front(widget: VlsegWidget) -> None:
     review, clicks = widget.controller.review, widget.controller.clicks
 
     def show_keys() -> None:
-        widget.review_keys.set_on(review.is_open and clicks.tool is None)
+        in_sight = review.is_open and widget.review.isVisible()
+        widget.review_keys.set_on(in_sight and clicks.tool is None)
 
     def on_tab(_: int = 0) -> None:
         if widget.tabs.currentWidget() is widget.review:
@@ -95,6 +96,7 @@ def _wire_front(widget: VlsegWidget) -> None:
     review.stale.connect(lambda: widget.review_timer.start())
     review.front_wanted.connect(lambda: widget.tabs.setCurrentWidget(widget.review))
     clicks.changed.connect(show_keys)
+    widget.review.seen_changed.connect(show_keys)
     widget.tabs.currentChanged.connect(on_tab)
     on_tab()
 

@@ -15,7 +15,7 @@ from napari_vlseg.ui.controller import Controller
 from napari_vlseg.ui.layers import add_labels
 from napari_vlseg.ui.review.desk import ReviewDesk
 from napari_vlseg.ui.runner import SyncRunner
-from tests.gui.fakes import BrightnessModel, Loader
+from tests.gui.fakes import BrightnessModel, Loader, blobs
 from tests.gui.painting import PaintingModel
 from tests.gui.reviewing import squares
 
@@ -266,6 +266,21 @@ def test_edits_while_another_tab_is_in_front_are_caught_up(review: Review) -> No
     desk.open()
     assert desk.listing is not None
     assert desk.listing.columns.text("status", 0) == "accepted"
+
+
+def test_rows_of_a_semantic_result_are_classes() -> None:
+    review = Review()
+    controller, desk = review.controller, review.desk
+    review.viewer.add_image(blobs(), name="blobs")
+    controller.prompts.set_phrases(0, "nuclei")
+    controller.relabel.toggle_mode()
+    controller.segmenter.start()
+    desk.refresh()
+    assert desk.is_semantic
+    assert len(desk.listing or ()) == 1
+    desk.tour.step(1)
+    desk.decide.accept()
+    assert review.statuses == "a"
 
 
 def test_an_object_in_a_stack_is_shown_on_its_plane() -> None:

@@ -74,6 +74,9 @@ def test_letters_are_letters_elsewhere(segmented: Any, qtbot: Any) -> None:
     take_tool(qtbot, segmented, "point")
     press_key(qtbot, segmented, Qt.Key.Key_A)
     segmented.controller.clicks.set_tool(None)
+    segmented.hide()
+    press_key(qtbot, segmented, Qt.Key.Key_A)
+    segmented.show()
     segmented.tabs.setCurrentIndex(0)
     press_key(qtbot, segmented, Qt.Key.Key_A)
     assert set(statuses(segmented)) == {"proposed"}

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 from qtpy.QtCore import Signal
+from qtpy.QtGui import QHideEvent, QShowEvent
 from qtpy.QtWidgets import QStackedWidget, QWidget
 
 from napari_vlseg.ui.views.parts import column, hint, push
@@ -30,6 +31,8 @@ class ReviewTab(QWidget):
     """Composes the views of the review."""
 
     show_all_wanted = Signal()
+    seen_changed = Signal()
+    """The tab came into sight or went out of it, with its window perhaps."""
 
     def __init__(
         self, tip: Callable[[str], str], picture: Callable[[str], np.ndarray | None]
@@ -64,6 +67,16 @@ class ReviewTab(QWidget):
         layout.addWidget(self._work, 1)
         layout.addWidget(self.nothing, 1)
         self.show_state(0, 0)
+
+    def showEvent(self, event: QShowEvent | None) -> None:  # noqa: N802 - Qt's name
+        """Report that the tab is in sight."""
+        super().showEvent(event)
+        self.seen_changed.emit()
+
+    def hideEvent(self, event: QHideEvent | None) -> None:  # noqa: N802 - Qt's name
+        """Report that the tab is not in sight."""
+        super().hideEvent(event)
+        self.seen_changed.emit()
 
     def show_state(self, total: int, listed: int) -> None:
         """Show the list, or what to do where there is none."""
