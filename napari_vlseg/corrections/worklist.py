@@ -177,16 +177,6 @@ class WorklistFile:
         with damage_told(self._path):
             return _from_dict(document, self._folder)
 
-    def save(self, worklist: Worklist) -> None:
-        """Write the list.
-
-        Raises
-        ------
-        ProjectError
-            If the project can't be written.
-        """
-        self.change(lambda _: worklist)
-
     def change(self, change: Callable[[Worklist | None], Worklist]) -> Worklist:
         """Change the list as it is on the disk now: what another window wrote stays.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 import tifffile
 
 from napari_vlseg.corrections.store import Project
-from napari_vlseg.corrections.worklist import Worklist, WorklistFile
+from napari_vlseg.corrections.worklist import STATUSES, Worklist, WorklistFile
 from napari_vlseg.errors import ImageError, ProjectError
 from napari_vlseg.images import pixels_sha256
 from napari_vlseg.workflow.worklist import (
@@ -164,6 +165,18 @@ def test_a_damaged_list_is_said(plate: Path, tmp_path: Path, damage: str) -> Non
     path.write_text(path.read_text().replace('"status": "new"', damage, 1))
     with pytest.raises(ProjectError, match="damaged"):
         worklist_of(project)
+
+
+def test_the_page_on_the_format_says_what_is_written(plate: Path, tmp_path: Path) -> None:
+    project = make_project(tmp_path / "project", plan_worklist([plate]))
+    written = json.loads((project.folder / "worklist.json").read_text())
+    page = (Path(__file__).parents[2] / "docs" / "on-disk-format.md").read_text("utf-8")
+    section = page.split("## `worklist.json`\n")[1].split("\n## ")[0]
+    assert re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE) == list(written)[2:]
+    assert all(f"`{name}`" in section for name in (*written["root"], *written["images"][0]))
+    assert all(f"`{status}`" in section for status in STATUSES)
+    (event,) = [event for event in project.events() if event["file"] == "worklist.json"]
+    assert f"`{event['what']}`" in page
 
 
 def test_ten_thousand_files_are_listed_without_reading_one(tmp_path: Path) -> None:
