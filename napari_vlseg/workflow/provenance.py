@@ -16,6 +16,7 @@ import pandas as pd
 from napari_vlseg.corrections.edits import Edit
 from napari_vlseg.corrections.store import ImageEntry
 from napari_vlseg.corrections.stored import StoredProposal
+from napari_vlseg.errors import ProjectError
 from napari_vlseg.pixel_changes import PixelChange
 from napari_vlseg.proposals import completed
 from napari_vlseg.workflow.journal_lines import read_journal
@@ -23,6 +24,9 @@ from napari_vlseg.workflow.label_boxes import boxes_of
 
 MACHINE_OPS = frozenset({"propose", "threshold"})
 """Edits in which a model has the word."""
+
+_MOST_EDITS = 20_000
+"""Edits that are decoded in a second or so."""
 
 
 def with_proposal_ious(
@@ -53,6 +57,26 @@ def with_proposal_ious(
         If journal or proposals are damaged.
     """
     return with_kept_proposals(entry, labels, _with_journal(entry, labels, completed(objects)))
+
+
+def as_saved(
+    entry: ImageEntry, labels: np.ndarray, objects: pd.DataFrame, n_edits: int
+) -> pd.DataFrame:
+    """The table of objects for a checkpoint: what can't be told soon is nan rather than stale.
+
+    Parameters
+    ----------
+    entry, labels, objects
+        See `with_proposal_ious`.
+    n_edits : int
+        Edits in the journal; IoUs of long journals are left to exports and to history.
+    """
+    if n_edits <= _MOST_EDITS:
+        try:
+            return with_proposal_ious(entry, labels, objects)
+        except ProjectError:
+            pass  # damage is told when the image is opened: what a person did is saved anyway
+    return completed(objects).assign(iou_proposal_final=np.nan)
 
 
 def with_kept_proposals(entry: ImageEntry, labels: np.ndarray, table: pd.DataFrame) -> pd.DataFrame:

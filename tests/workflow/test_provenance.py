@@ -10,9 +10,9 @@ import pytest
 from napari_vlseg.corrections.store import ImageEntry, Project
 from napari_vlseg.events import run
 from napari_vlseg.prompts import PromptTable
-from napari_vlseg.proposals import completed
+from napari_vlseg.proposals import Proposals, completed
 from napari_vlseg.workflow.propose import propose
-from napari_vlseg.workflow.provenance import with_proposal_ious
+from napari_vlseg.workflow.provenance import as_saved, with_proposal_ious
 from tests.fakes import BrightnessSegmenter
 from tests.workflow.annotators import add
 from tests.workflow.journalled import Session, box
@@ -27,6 +27,13 @@ def ious(entry: ImageEntry, session: Session) -> dict[str, float]:
     session.save(entry)
     table = with_proposal_ious(entry, *entry.load_labels())
     return dict(zip(table["object_uid"], table["iou_proposal_final"], strict=True))
+
+
+def _found() -> Proposals:
+    """Two squares of 100 pixels."""
+    plane = np.zeros((40, 40, 3), np.float32)
+    plane[5:15, 5:15] = plane[25:35, 25:35] = 0.9
+    return run(propose(BrightnessSegmenter(), plane, PromptTable.build("bright")))
 
 
 def test_each_object_is_compared_with_its_own_proposal(entry: ImageEntry) -> None:
@@ -82,9 +89,7 @@ def test_an_object_keeps_its_proposal_under_another_label(entry: ImageEntry) -> 
 
 
 def test_it_is_told_without_a_journal_by_the_proposals_that_were_kept(entry: ImageEntry) -> None:
-    plane = np.zeros((40, 40, 3), np.float32)
-    plane[5:15, 5:15] = plane[25:35, 25:35] = 0.9
-    found = run(propose(BrightnessSegmenter(), plane, PromptTable.build("bright")))
+    found = _found()
     entry.save_proposals(found)
     labels = found.labels.copy()
     labels[5:10, 5:15] = 0
@@ -94,3 +99,15 @@ def test_it_is_told_without_a_journal_by_the_proposals_that_were_kept(entry: Ima
     assert table["proposal"].tolist() == ["0001", "0001"]
     strangers = completed(found.objects.assign(object_uid=["a", "b"]))
     assert with_proposal_ious(entry, labels, strangers)["iou_proposal_final"].isna().all()
+
+
+def test_a_checkpoint_has_no_stale_number(entry: ImageEntry) -> None:
+    session = Session()
+    session.propose({1: box(0, 0, 10, 10)})
+    session.save(entry)
+    stale = session.table.to_frame().assign(iou_proposal_final=0.3)
+    assert as_saved(entry, session.labels, stale, 1)["iou_proposal_final"].tolist() == [1.0]
+    assert as_saved(entry, session.labels, stale, 10**6)["iou_proposal_final"].isna().all()
+    entry.save_proposals(_found())
+    (entry.folder / "proposals" / "0001.json").write_text("{", "utf-8")
+    assert as_saved(entry, session.labels, stale, 1)["iou_proposal_final"].isna().all()

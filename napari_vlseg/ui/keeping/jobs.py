@@ -14,6 +14,7 @@ from napari_vlseg.events import Notice, Progress, Work
 from napari_vlseg.images import pixels_sha256, read_image
 from napari_vlseg.prompts import PromptTable
 from napari_vlseg.ui.keeping.facts import ImageFacts, SentLabels, SentProposals
+from napari_vlseg.workflow.provenance import as_saved
 
 MAX_EMBEDDED_BYTES = 10**9
 """Larger images without a file are not copied into work that has no project."""
@@ -101,7 +102,10 @@ def save_job(
         entry.save_proposals(sent.proposals, index=sent.index, keep_probabilities=True)
         sent.record.proposals_saved |= sent.record.proposals is sent.proposals
     if labels is not None:
-        entry.checkpoint(labels.labels, labels.table.to_frame(), labels.number)
+        objects = labels.table.to_frame()
+        if leaving:  # nobody waits for the journal to be read, and no edit follows
+            objects = as_saved(entry, labels.labels, objects, labels.number)
+        entry.checkpoint(labels.labels, objects, labels.number)
     if leaving:
         ledger.close()
 
