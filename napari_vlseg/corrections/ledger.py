@@ -63,6 +63,7 @@ class Ledger:
         self._lines: Lines = MemoryLines()
         self._stack = UndoStack()
         self._last = 0
+        self._read: Edit | None = None  # the one that was read last: undo reads it again
         self._on_close: Callable[[], None] = _nothing
 
     @property
@@ -89,6 +90,16 @@ class Ledger:
     def can_redo(self) -> bool:
         """Whether there is an edit to do again."""
         return bool(self._stack.undone)
+
+    @property
+    def undo_number(self) -> int:
+        """Number of the edit that `undo` would take back, 0 where there is none."""
+        return self._stack.done[-1] if self._stack.done else 0
+
+    @property
+    def redo_number(self) -> int:
+        """Number of the edit that `redo` would do again, 0 where there is none."""
+        return self._stack.undone[-1] if self._stack.undone else 0
 
     @property
     def next_undo(self) -> Edit | None:
@@ -147,7 +158,11 @@ class Ledger:
         ProjectError
             If it can't be read any more.
         """
-        return decode_edit(self._lines.line(number))
+        with self._lock:
+            read = self._read
+            if read is None or read.number != number:
+                self._read = read = decode_edit(self._lines.line(number))
+            return read
 
     def edits(self, after: int = 0) -> Iterator[Edit]:
         """All edits after a number, as journalled, “undo” and “redo” records among them.
@@ -214,6 +229,7 @@ class Ledger:
             self._last += offset
             before, let_go = self._lines, self._on_close
             self._lines, self._on_close = lines, on_close
+            self._read = None
         before.close()
         let_go()
 

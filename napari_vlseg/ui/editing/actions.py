@@ -31,45 +31,57 @@ class ObjectActions:
     def accept(self, uids: Iterable[str], cause: Cause = None) -> Edit | None:
         """The objects are right as they are."""
         chosen = list(uids)
-        return self._act(lambda book, stamp: planning.accept(book, chosen, stamp), cause)
+        return self._act(
+            lambda book, stamp: planning.accept(book, chosen, stamp), cause, len(chosen)
+        )
 
     def reject(self, uids: Iterable[str], cause: Cause = None) -> Edit | None:
         """There are no such objects: their pixels go, and no proposal brings them back."""
         chosen = list(uids)
-        return self._act(lambda book, stamp: planning.reject(book, chosen, stamp), cause)
+        return self._act(
+            lambda book, stamp: planning.reject(book, chosen, stamp), cause, len(chosen)
+        )
 
     def flag(self, uids: Iterable[str], cause: Cause = None) -> Edit | None:
         """Mark objects to come back to them; those that all are marked are so no more."""
         chosen = list(uids)
-        return self._act(lambda book, stamp: planning.flag(book, chosen, stamp), cause)
+        return self._act(lambda book, stamp: planning.flag(book, chosen, stamp), cause, len(chosen))
 
     def restore(self, uids: Iterable[str], cause: Cause = None) -> Edit | None:
         """Bring rejected objects back where their place is free."""
         chosen = list(uids)
-        return self._act(lambda book, stamp: planning.restore(book, chosen, stamp), cause)
+        return self._act(
+            lambda book, stamp: planning.restore(book, chosen, stamp), cause, len(chosen)
+        )
 
     def delete(self, uids: Iterable[str], cause: Cause = None) -> Edit | None:
         """Take objects away with their rows."""
         chosen = list(uids)
-        return self._act(lambda book, stamp: planning.delete(book, chosen, stamp), cause)
+        return self._act(
+            lambda book, stamp: planning.delete(book, chosen, stamp), cause, len(chosen)
+        )
 
     def merge(self, uids: Iterable[str], cause: Cause = None) -> Edit | None:
         """Make one object of several: the largest takes the others in."""
         chosen = list(uids)
-        return self._act(lambda book, stamp: planning.merge(book, chosen, stamp), cause)
+        return self._act(
+            lambda book, stamp: planning.merge(book, chosen, stamp), cause, len(chosen)
+        )
 
     def split(self, uid: str, cause: Cause = None) -> Edit | None:
         """Take an object apart: by its pieces, else at its waist."""
-        return self._act(lambda book, stamp: planning.split(book, uid, stamp), cause)
+        return self._act(lambda book, stamp: planning.split(book, uid, stamp), cause, 1)
 
     def set_class(self, uids: Iterable[str], name: str, cause: Cause = None) -> Edit | None:
         """Give objects another class."""
         chosen = list(uids)
-        return self._act(lambda book, stamp: planning.set_class(book, chosen, name, stamp), cause)
+        return self._act(
+            lambda book, stamp: planning.set_class(book, chosen, name, stamp), cause, len(chosen)
+        )
 
     def comment(self, uid: str, text: str, cause: Cause = None) -> Edit | None:
         """Write something down about an object."""
-        return self._act(lambda book, stamp: planning.comment(book, uid, text, stamp), cause)
+        return self._act(lambda book, stamp: planning.comment(book, uid, text, stamp), cause, 1)
 
-    def _act(self, planner: Planner, cause: Cause) -> Edit | None:
+    def _act(self, planner: Planner, cause: Cause, n_objects: int) -> Edit | None:
         raise NotImplementedError

@@ -15,9 +15,9 @@ from napari_vlseg.corrections.ledger import Ledger
 from napari_vlseg.object_table import ObjectTable
 from napari_vlseg.pixel_changes import PixelChange
 from napari_vlseg.ui.editing.composed import Written
+from napari_vlseg.ui.editing.spread import Spread, runs_of, squeezed_axis, without_axis
 from napari_vlseg.ui.geometry import Key
 from napari_vlseg.ui.layers import narrow, read_plane, type_for, write_pixels
-from napari_vlseg.ui.objects import is_one_of
 from napari_vlseg.ui.planes import Basis, PlaneRecord
 
 Index = tuple[int, ...]
@@ -41,26 +41,8 @@ class Past:
     decisions: Decisions = field(default_factory=dict)
 
 
-@dataclass(frozen=True, eq=False)
-class Spread:
-    """A change pixel by pixel.
-
-    Attributes
-    ----------
-    flat : numpy.ndarray, shape (n,), int64
-        Ascending indices into the whole array in row-major order.
-    new : numpy.ndarray, shape (n,), int64
-    """
-
-    flat: np.ndarray
-    new: np.ndarray
-
-    @classmethod
-    def of(cls, pixels: PixelChange | None) -> Spread:
-        """The pixels of a change, none where there is none."""
-        if pixels is None:
-            return cls(np.empty(0, np.int64), np.empty(0, np.int64))
-        return cls(pixels.indices(), np.repeat(pixels.new, pixels.lengths))
+MANY = 2000
+"""Objects from which on an edit is made ready beside the window."""
 
 
 class LayerBook:
@@ -79,11 +61,14 @@ class LayerBook:
         self.ledger = ledger
         self.table = table
         self.shape = tuple(ledger.shape)
-        self._squeezed = _squeezed_axis(tuple(layer.data.shape), self.shape)
+        self._squeezed = squeezed_axis(tuple(layer.data.shape), self.shape)
         self._size = prod(self.shape[-2:])
         self.is_news = False
         """Whether something happened that nobody has looked at yet."""
         self.decisions: Decisions = {}
+        self.heavy: set[int] = set()
+        """Numbers of edits of very many objects."""
+        self._last = ledger.last
         self._bases: dict[int, tuple[Index, Basis, Basis]] = {}
         self.records: dict[Index, PlaneRecord] = {}
         for index in np.ndindex(*self.shape[:-2]):
@@ -102,7 +87,7 @@ class LayerBook:
     def fits(self) -> bool:
         """Whether the layer still has the shape of its journal."""
         return prod(self.layer.data.shape) == prod(self.shape) and (
-            _without(tuple(self.layer.data.shape), self._squeezed) == self.shape
+            without_axis(tuple(self.layer.data.shape), self._squeezed) == self.shape
         )
 
     def index(self, key: Key) -> Index:
@@ -171,6 +156,10 @@ class LayerBook:
             Its pixels.
         """
         self.table.apply_with(edit.pixels, edit.rows)
+        self.follow(edit, sign, spread)
+
+    def follow(self, edit: Edit, sign: int, spread: Spread) -> None:
+        """As `remember`, where the table knows of the edit already."""
         for index, part, local in self._planes_of(spread.flat):
             record = self.record(index)
             record.set(local, spread.new[part])
@@ -224,12 +213,39 @@ class LayerBook:
     def note(self, edit: Edit, decisions: Decisions | None = None) -> None:
         """Remember which edit, as it is journalled, rejected or flagged which object."""
         noted = self.decisions if decisions is None else decisions
+        if len(edit.rows) > MANY:
+            self.heavy.add(edit.number)
         for row in edit.rows:
             if row.old is None or row.new is None:
                 continue
             status = row.new.get("status")
             if status in ("rejected", "flagged"):
                 noted[row.uid, status] = edit.number, str(row.old["status"])
+
+    def catch_up(self) -> None:
+        """Follow a journal that went on after the edits of another: its numbers are higher now."""
+        offset, self._last = self.ledger.last - self._last, self.ledger.last
+        if offset:
+            self._bases = {number + offset: basis for number, basis in self._bases.items()}
+            self.heavy = {number + offset for number in self.heavy}
+            self.decisions = {
+                key: (number + offset, status) for key, (number, status) in self.decisions.items()
+            }
+
+    def append(self, edit: Edit) -> Edit:
+        """Journal an edit, and remember its number."""
+        self.catch_up()
+        journalled = self.ledger.append(edit)
+        self._last = journalled.number
+        self.note(journalled)
+        return journalled
+
+    def take_back(self, redo: bool) -> Edit | None:
+        """Journal that the last edit is taken back, or done again; what that did."""
+        self.catch_up()
+        done = self.ledger.redo() if redo else self.ledger.undo()
+        self._last = self.ledger.last
+        return done
 
     def typed(self, edit: Edit) -> Edit:
         """The edit, told which type the labels have after it where they need another one."""
@@ -281,24 +297,3 @@ class LayerBook:
                 index = tuple(int(i) for i in np.unravel_index(number, self.shape[:-2] or (1,)))
                 part = slice(int(start), int(stop))
                 yield index if self.shape[:-2] else (), part, flat[part] - low
-
-
-def runs_of(plane: np.ndarray, labels: Sequence[int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Starts, lengths and values, int64, of the runs of some labels in row-major order."""
-    flat = plane.ravel()
-    starts = np.concatenate([[0], np.flatnonzero(flat[1:] != flat[:-1]) + 1])
-    lengths = np.diff(np.append(starts, flat.size))
-    values = flat[starts]
-    mine = is_one_of(values, labels)
-    return starts[mine], lengths[mine], values[mine].astype(np.int64)
-
-
-def _squeezed_axis(whole: tuple[int, ...], shape: tuple[int, ...]) -> int | None:
-    """The axis of length 1 that an array has beyond its journal."""
-    if len(whole) == len(shape):
-        return None
-    return next((axis for axis in range(len(whole)) if _without(whole, axis) == shape), None)
-
-
-def _without(shape: tuple[int, ...], axis: int | None) -> tuple[int, ...]:
-    return shape if axis is None else shape[:axis] + shape[axis + 1 :]

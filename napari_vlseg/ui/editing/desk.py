@@ -15,13 +15,16 @@ from napari_vlseg.corrections.ledger import Ledger
 from napari_vlseg.errors import PromptError
 from napari_vlseg.object_table import ObjectTable, RowChange
 from napari_vlseg.pixel_changes import PixelChange
+from napari_vlseg.ui.editing.acting import Actor
 from napari_vlseg.ui.editing.actions import Cause, ObjectActions, Planner
-from napari_vlseg.ui.editing.book import Index, LayerBook, Spread
+from napari_vlseg.ui.editing.beside import Beside, Ready
+from napari_vlseg.ui.editing.book import Index, LayerBook
 from napari_vlseg.ui.editing.composed import Written
 from napari_vlseg.ui.editing.history import History
 from napari_vlseg.ui.editing.mirroring import Mirror
 from napari_vlseg.ui.editing.opening import open_book
 from napari_vlseg.ui.editing.pace import Pace
+from napari_vlseg.ui.editing.spread import Spread
 from napari_vlseg.ui.editing.watching import Watcher
 
 if TYPE_CHECKING:
@@ -51,6 +54,8 @@ class EditDesk(ObjectActions):
         self.controller = controller
         self.pace = Pace()
         self.history = History(self)
+        self.beside = Beside(self)
+        self._actor = Actor(self)
         self._watcher = Watcher(self)
         self._books: WeakKeyDictionary[Labels, LayerBook] = WeakKeyDictionary()
         self._mirror = Mirror(controller)
@@ -65,6 +70,7 @@ class EditDesk(ObjectActions):
             book = open_book(self.controller, layer, self.pace)
             self._books[layer] = book
             self._watcher.watch(layer)
+        book.catch_up()
         return book
 
     def known(self, layer: Labels) -> LayerBook | None:
@@ -123,7 +129,7 @@ class EditDesk(ObjectActions):
         book = self.book(layer)
         edit = book.typed(Edit(op, pixels, tuple(rows), tuple(plane), cause or {}))
         self.apply(book, edit, 1)
-        return self._journal(book, edit)
+        return self.journal(book, edit)
 
     def apply(self, book: LayerBook, edit: Edit, sign: int) -> None:
         """Make an edit (1), or take one back (-1), without a word in the journal.
@@ -140,6 +146,19 @@ class EditDesk(ObjectActions):
             book.show(edit, spread)
         book.remember(edit, sign, spread)
 
+    def apply_ready(self, book: LayerBook, ready: Ready, edit: Edit, sign: int) -> None:
+        """As `apply`, where the objects after it are known.
+
+        Raises
+        ------
+        ImageError
+            If the layer can't be written.
+        """
+        with self.writing(book.layer):
+            book.show(edit, ready.spread)
+        book.table.become(ready.table)
+        book.follow(edit, sign, ready.spread)
+
     def writing(self, layer: Labels) -> AbstractContextManager[None]:
         """What happens to a layer in this context is our own doing."""
         return self._watcher.writing(layer)
@@ -147,11 +166,11 @@ class EditDesk(ObjectActions):
     def record(self, book: LayerBook, edit: Edit, spread: Spread) -> Edit:
         """Journal an edit that the layer shows already."""
         book.remember(edit, 1, spread)
-        return self._journal(book, edit)
+        return self.journal(book, edit)
 
-    def _journal(self, book: LayerBook, edit: Edit) -> Edit:
-        edit = book.ledger.append(edit)
-        book.note(edit)
+    def journal(self, book: LayerBook, edit: Edit) -> Edit:
+        """Journal an edit that is made, and let others know."""
+        edit = book.append(edit)
         self.tell(book, edit)
         return edit
 
@@ -170,7 +189,7 @@ class EditDesk(ObjectActions):
         with self.writing(book.layer):
             write()
         book.take(made)
-        edit = book.ledger.append(edit)
+        edit = book.append(edit)
         book.put_basis(edit.number, edit.plane, made.made.basis)
         self.tell(book, edit)
         self.mirror(book.layer)
@@ -205,6 +224,15 @@ class EditDesk(ObjectActions):
     def look_at(self, book: LayerBook, index: Index) -> bool:
         """As `look`, at one plane."""
         return self._watcher.look_at(book, index)
+
+    def get_ready(self, layer: Labels) -> None:
+        """Before an edit: nothing but what the journal says is on the layer."""
+        self.controller.results.end_preview(layer)
+        self._watcher.look_if_told(layer)
+
+    def plane_of(self, book: LayerBook, pixels: PixelChange | None) -> Index:
+        """The plane that an edit is about: the one in view, unless it is on others only."""
+        return self._watcher.plane_of(book, pixels)
 
     def is_drawing(self, layer: Labels) -> bool:
         """Whether a stroke is under way on a layer."""
@@ -252,26 +280,8 @@ class EditDesk(ObjectActions):
             raise PromptError("There are no labels yet: segment or click an object first.")
         return self.book(layer)
 
-    def _act(self, planner: Planner, cause: Cause) -> Edit | None:
-        controller = self.controller
-        with controller.told():
-            book = self.require()
-            controller.results.end_preview(book.layer)
-            self._watcher.look_if_told(book.layer)
-            plan = planner(book, self.pace.acted())
-            plane = self._watcher.plane_of(book, plan.pixels) if plan.plane is None else plan.plane
-            edit = self.do(
-                book.layer,
-                plan.op,
-                pixels=plan.pixels,
-                rows=plan.rows,
-                plane=plane,
-                cause={**plan.cause, **(cause or {})},
-            )
-            self.mirror(book.layer)
-            controller.say(plan.said)
-            return edit
-        return None
+    def _act(self, planner: Planner, cause: Cause, n_objects: int) -> Edit | None:
+        return self._actor.act(planner, cause, n_objects)
 
     def close(self) -> None:
         """Listen no more."""

@@ -11,6 +11,7 @@ from napari.layers import Labels
 from napari_vlseg.corrections.edits import Edit
 from napari_vlseg.errors import PromptError
 from napari_vlseg.events import Progress, Work
+from napari_vlseg.ui.editing.beside import Ready
 from napari_vlseg.ui.editing.book import OF_THE_PLUGIN, LayerBook, Past
 from napari_vlseg.ui.layers import color
 from napari_vlseg.ui.runner import Handlers
@@ -53,13 +54,41 @@ class History:
             if desk.is_drawing(layer):
                 return
             desk.look_around()
-            about = book.ledger.next_redo if redo else book.ledger.next_undo
+            if desk.beside.busy:
+                return
+            number = _number(book, redo)
+            if number in book.heavy:
+                self._step_beside(book, number, redo)
+                return
+            about = book.ledger.edit(number) if number else None
             if about is not None and self._was_altered(book, about):
-                about = None if redo else book.ledger.next_undo
+                number = _number(book, redo)
+                about = book.ledger.edit(number) if number else None
             if about is None:
                 controller.say(f"nothing to {word}")
                 return
-            self._go(book, about, redo)
+            done = resolved_edit(about, redo)
+            self._show_plane(book, about)
+            desk.apply(book, done, 1 if redo else -1)
+            self._stepped(book, about, redo)
+
+    def _step_beside(self, book: LayerBook, number: int, redo: bool) -> None:
+        """The same with an edit of very many objects."""
+        sign = 1 if redo else -1
+
+        def make(twin: LayerBook) -> Edit:
+            return resolved_edit(twin.ledger.edit(number), redo)
+
+        def finish(ready: Ready) -> None:
+            about = book.ledger.edit(number)
+            if self._was_altered(book, about):
+                self.step(book.layer, redo=redo)
+                return
+            self._show_plane(book, about)
+            self._desk.apply_ready(book, ready, ready.edit, sign)
+            self._stepped(book, about, redo)
+
+        self._desk.beside.start(book, make, finish)
 
     def recall(self, book: LayerBook) -> None:
         """Find out which pixels people edited in earlier sessions, beside the window."""
@@ -69,17 +98,15 @@ class History:
             lane = f"journal {next(self._lanes)}"
             self._desk.controller.runner.start(lane, _past(book, upto), handlers)
 
-    def _go(self, book: LayerBook, about: Edit, redo: bool) -> None:
+    def _stepped(self, book: LayerBook, about: Edit, redo: bool) -> None:
+        """Journal what was taken back or done again, and tell of it."""
         desk, controller = self._desk, self._desk.controller
-        done = resolved_edit(about, redo)
-        self._show_plane(book, about)
-        desk.apply(book, done, 1 if redo else -1)
         index = book.move_basis(about.number, 1 if redo else -1)
         if index is not None:
             record = book.record(index)
             color(book.layer, record.proposals, record.basis.semantic)
-        record_of_it = book.ledger.redo() if redo else book.ledger.undo()
-        desk.tell(book, record_of_it or done)
+        journalled = book.take_back(redo)
+        desk.tell(book, journalled or about)
         desk.mirror(book.layer)
         controller.say(f"{'done again' if redo else 'undone'}: {described(about)}")
 
@@ -101,6 +128,10 @@ class History:
         for axis, position in enumerate(key):
             if position is not None and layer.data.shape[axis] > 1:
                 viewer.dims.set_point(first + axis, place[axis])
+
+
+def _number(book: LayerBook, redo: bool) -> int:
+    return book.ledger.redo_number if redo else book.ledger.undo_number
 
 
 def described(edit: Edit) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from napari_vlseg.corrections.edits import Edit
 from napari_vlseg.errors import PromptError
 from napari_vlseg.object_table import ObjectTable, RowChange
 from napari_vlseg.pixel_changes import PixelChange
@@ -28,6 +29,11 @@ class Plan:
     rows: tuple[RowChange, ...] = ()
     plane: Index | None = None
     cause: Mapping[str, Any] = field(default_factory=dict)
+
+    def edit(self, in_view: Index, cause: Mapping[str, Any] | None = None) -> Edit:
+        """The edit, on its own plane or else on the one that it is about."""
+        plane = in_view if self.plane is None else self.plane
+        return Edit(self.op, self.pixels, self.rows, plane, {**self.cause, **(cause or {})})
 
 
 def accept(book: LayerBook, uids: Sequence[str], stamp: Stamp) -> Plan:

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from napari_vlseg.ui.controller import Controller
+from napari_vlseg.ui.editing.beside import EDIT_LANE
 from tests.gui.editing.scenes import check, labels_of, rows, segment, session, uid
-from tests.gui.fakes import blobs
+from tests.gui.fakes import ManualRunner, blobs
 
 
 @pytest.fixture
@@ -203,3 +204,37 @@ def test_actions_on_another_plane_than_the_one_in_view() -> None:
     controller.editing.undo()
     assert dims.current_step[0] == 1 - here
     check(controller)
+
+
+def test_many_are_decided_beside_the_window(
+    controller: Controller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the person does meanwhile comes first, and is not overwritten."""
+    monkeypatch.setattr("napari_vlseg.ui.editing.acting.MANY", 2)
+    runner = controller.runner = ManualRunner()
+    chosen = uids(controller, 1, 2, 3)
+    assert controller.editing.reject(chosen) is None
+    labels_of(controller).brush_size = 6
+    labels_of(controller).paint((26, 26), 9)
+    controller.editing.undo()
+    assert (labels_of(controller).data == 9).any(), "one thing after the other"
+    runner.finish(EDIT_LANE)
+    assert len(rows(controller)) == 5, "it is made again, on what is there now"
+    runner.finish(EDIT_LANE)
+    assert controller.activity == "rejected 3 objects"
+    assert sorted(rows(controller)) == [4, 9]
+    check(controller)
+
+
+def test_whoever_never_stops_is_told_so(
+    controller: Controller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("napari_vlseg.ui.editing.acting.MANY", 0)
+    runner = controller.runner = ManualRunner()
+    controller.editing.accept(uids(controller, 1))
+    labels_of(controller).brush_size = 3
+    for row in range(3):
+        labels_of(controller).paint((48, 40 + 5 * row), 9)
+        runner.finish(EDIT_LANE)
+    assert "try once more" in controller.activity
+    assert not runner.busy(EDIT_LANE)

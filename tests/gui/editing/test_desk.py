@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 from napari_vlseg.corrections.ledger import Ledger
+from napari_vlseg.corrections.store import Project
+from napari_vlseg.images import pixels_sha256
 from napari_vlseg.object_table import ObjectTable
+from napari_vlseg.proposals import empty_objects
 from napari_vlseg.ui.editing.pace import Pace
 from tests.gui.editing.scenes import check, labels_of, rows, segment, session, uid
 from tests.gui.fakes import blobs
@@ -272,3 +276,38 @@ def test_an_empty_journal_fits_an_empty_layer() -> None:
     controller.editing.attach(layer, Ledger(blobs().shape), ObjectTable())
     controller.editing.redo()
     assert controller.activity == "nothing to redo"
+
+
+def test_a_journal_that_goes_on_after_another_is_followed(tmp_path: Path) -> None:
+    controller = session()
+    layer, editing = labels_of(controller), controller.editing
+    rejected = uid(controller, 1)
+    editing.reject([rejected])
+    controller.prompts.edit(0, threshold=0.3)
+    before = editing.ledger(layer).last
+    project = Project.create(tmp_path / "project")
+    image = blobs()
+    entry = project.add_image(
+        "a",
+        source_path=None,
+        pixels_sha256=pixels_sha256(image),
+        shape=image.shape,
+        dtype=image.dtype,
+        axes="YX",
+        pixel_size=None,
+        unit="",
+        scale=(1, 1),
+        translate=(0, 0),
+        embed=image,
+    )
+    entry.save_labels(np.ones(image.shape, np.int32), empty_objects())
+    entry.bind_ledger(editing.ledger(layer), force=True)
+    assert editing.ledger(layer).last > before
+    editing.restore([rejected])
+    assert controller.activity == "restored 1 object"
+    editing.undo()
+    editing.undo()
+    assert controller.record.basis.base is not None
+    editing.undo()
+    assert sorted(rows(controller)) == [1, 2, 3, 4]
+    editing.ledger(layer).close()

@@ -52,8 +52,13 @@ def some_of_everything(controller: Controller, front: tuple[int, ...] = ()) -> l
     ]
 
 
-@pytest.mark.parametrize("stack", [False, True])
-def test_everything_is_taken_back_and_done_again(stack: bool) -> None:
+@pytest.mark.parametrize(("stack", "beside"), [(False, False), (True, False), (False, True)])
+def test_everything_is_taken_back_and_done_again(
+    stack: bool, beside: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if beside:
+        monkeypatch.setattr("napari_vlseg.ui.editing.book.MANY", 0)
+        monkeypatch.setattr("napari_vlseg.ui.editing.acting.MANY", 0)
     controller = session(np.stack([blobs(), blobs()]) if stack else None)
     front = controller.images.index(controller.images.require())
     states = [snapshot(controller)]
