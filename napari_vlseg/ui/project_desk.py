@@ -102,16 +102,11 @@ class ProjectDesk:
 
     def open(self, folder: Path) -> None:
         """Open a project and show its prompts, and the image where it stopped."""
-        if self.project is not None and self.project.folder == Path(folder).absolute():
-            self._controller.say(f"{folder} is open")
-        elif self.put_away():
-            self.keeper.queue.add(open_job(folder), self._on_opened, self._on_failed)
+        self._open(folder, open_job(folder))
 
     def restore(self, leftover: Leftover) -> None:
         """Go on with work of an earlier session that has no project."""
-        if self.put_away():
-            work = restore_job(self.keeper.unsaved, leftover)
-            self.keeper.queue.add(work, self._on_opened, self._on_failed)
+        self._open(leftover.folder, restore_job(self.keeper.unsaved, leftover))
 
     def open_folder(self, images: Sequence[Path], out: Path | None = None) -> None:
         """Go through a folder of images, or through files: begin, or go on where it stopped.
@@ -122,9 +117,8 @@ class ProjectDesk:
         out : Path, optional
             Folder of the project; beside the first folder of images where it is omitted.
         """
-        if self.put_away():
-            work = open_folder_job(images, out or default_project(images[0]))
-            self.keeper.queue.add(work, self._on_opened, self._on_failed)
+        out = out or default_project(images[0])
+        self._open(out, open_folder_job(images, out))
 
     def save(self) -> None:
         """Write proposals, prompts and the label images of all journals."""
@@ -160,6 +154,7 @@ class ProjectDesk:
         self.keeper.queue.finish()
         self.worklist.close()
         self.shown.close()
+        self.keeper.close()
         self.keeper.unsaved.leave()
 
     def autosave(self) -> None:
@@ -205,11 +200,26 @@ class ProjectDesk:
         self.shown.put_away()
         return True
 
+    def layer_of(self, entry_id: str) -> Image | None:
+        """The layer of the viewer that shows an image of the project."""
+        for image in self._controller.images.layers:
+            entry = self.entry(image)
+            if entry is not None and entry.id == entry_id and entry in self.worklist.entries:
+                return image
+        return None
+
     def release(self, opened: OpenedImage) -> None:
         """Let go of an image that was opened and is not shown."""
         self.keeper.queue.add(release_job(opened), lambda _: None, self._on_failed)
 
     # ---- inside
+
+    def _open(self, folder: Path, work: Work[OpenedProject]) -> None:
+        if self.project is not None and self.project.folder == Path(folder).absolute():
+            self._controller.say(f"{folder} is open")
+            self.worklist.count_new_files()
+        else:
+            self.keeper.queue.add(work, self._on_opened, self._on_failed)
 
     def _require(self) -> Project:
         if self.project is None:
@@ -290,6 +300,10 @@ class ProjectDesk:
 
     def _on_opened(self, opened: OpenedProject) -> None:
         controller = self._controller
+        if not self.put_away():
+            if opened.image is not None:
+                self.release(opened.image)
+            return
         self.keeper.project = opened.project if not opened.is_unsaved else None
         if opened.image is not None:
             self.shown.show(opened.image, is_unsaved=opened.is_unsaved)

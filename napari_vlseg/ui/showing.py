@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Shown:
-    """The image of the project that was opened last.
+    """The image of the project that is worked on.
 
     Parameters
     ----------
@@ -37,9 +37,14 @@ class Shown:
 
     @property
     def image(self) -> Image | None:
-        """Its layer, if it is still in the viewer."""
-        image = None if self._image is None else self._image()
-        return image if image in self._controller.images.layers else None
+        """Its layer: the one that was opened last, else the one in use if the project has it."""
+        images = self._controller.images
+        opened = None if self._image is None else self._image()
+        if opened is not None and opened in images.layers:
+            return opened
+        in_use = images.layer
+        home = None if in_use is None else self._keeper.home(self._controller.labels)
+        return in_use if home is not None and not home.is_unsaved else None
 
     def show(self, opened: OpenedImage, *, is_unsaved: bool = False) -> None:
         """Add an image with its labels, as it was left."""

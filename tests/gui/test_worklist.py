@@ -261,3 +261,47 @@ def test_ten_thousand_images_are_listed_at_once(qtbot: Any) -> None:
     box.show_items(changed.items, 5000, "done", changed.counts())
     assert box.model.rowCount() == 1
     assert max(first, step) < 0.5, "measured: 0.06 s"
+
+
+def test_images_that_are_open_are_chosen_and_not_opened_again(tmp_path: Path) -> None:
+    session = Session()
+    for level in (0.6, 0.7):
+        session.viewer.add_image(blobs(level=level), name=f"at {level}")
+        session.segment()
+    session.controller.desk.create(tmp_path / "project")
+    session.list.previous_image()
+    assert session.controller.images.layer.name == "at 0.6"
+    assert session.list.position == 0
+    assert session.shown == ["at 0.6", "at 0.7"]
+
+
+def test_a_folder_that_is_no_project_leaves_the_image_alone(
+    session: Session, tmp_path: Path
+) -> None:
+    session.segment()
+    (tmp_path / "photos").mkdir()
+    session.controller.desk.open(tmp_path / "photos")
+    assert "is not a napari-vlseg project" in session.messages[-1]
+    assert session.shown == ["f0"]
+    session.list.next_image()
+    assert session.shown == ["f1"]
+
+
+def test_another_folder_takes_the_place_of_the_one_before(session: Session, plate: Path) -> None:
+    session.segment()
+    tifffile.imwrite(plate.with_name("other.tif"), blobs(level=0.3))
+    session.controller.desk.open_folder([plate.with_name("other.tif")], plate.with_name("others"))
+    assert session.shown == ["other"]
+    session.controller.desk.open_folder([plate])
+    assert session.shown == ["f0"]
+    assert session.controller.n_objects == 4
+
+
+def test_a_labels_layer_that_is_taken_away_stays_in_the_journal(session: Session) -> None:
+    session.segment()
+    session.viewer.layers.remove(session.controller.labels)
+    session.segment()
+    folder = session.controller.desk.project.folder
+    (entry,) = Project.open(folder).images
+    assert session.controller.desk.state == "saved"
+    assert entry.load_labels()[0].max() == session.controller.labels.data.max()

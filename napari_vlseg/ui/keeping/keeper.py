@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary, WeakSet
 
 from napari.layers import Image, Labels
@@ -82,6 +82,7 @@ class Keeper:
         self._failures: dict[object, str] = {}
         self._told = ""
         controller.editing.changed.connect(self.look)
+        controller.viewer.layers.events.removed.connect(self._on_removed)
 
     # ---- what others may ask
 
@@ -164,6 +165,10 @@ class Keeper:
                     record.proposals_saved = record.proposals is None
         self._failures.clear()
         self._unkept.clear()
+
+    def close(self) -> None:
+        """Listen no more."""
+        self._controller.viewer.layers.events.removed.disconnect(self._on_removed)
 
     def rescue(self) -> None:
         """Before closing, move what can't be written where it belongs to the unsaved work."""
@@ -305,6 +310,11 @@ class Keeper:
         self.changed.emit()
 
     # ---- inside
+
+    def _on_removed(self, event: Any) -> None:
+        """A layer that the person took away is written as it was; its journal is there to go on."""
+        if isinstance(event.value, Labels):
+            self.save(event.value, leaving=True)
 
     def _ledger(self, labels: Labels) -> Ledger | None:
         book = self._controller.editing.known(labels)

@@ -77,6 +77,11 @@ class WorklistDesk:
         return dict.fromkeys(STATUSES, 0) if self.worklist is None else self.worklist.counts()
 
     @property
+    def entries(self) -> tuple[ImageEntry, ...]:
+        """The images that were shown once, in the project."""
+        return () if self._project is None else self._project.images
+
+    @property
     def busy(self) -> bool:
         """Whether an image is on its way, or the list is being written."""
         return self._opening is not None or self._queue.busy
@@ -139,18 +144,23 @@ class WorklistDesk:
         self._project, self.worklist = project, worklist
         if opened is not None:
             self._arrive(worklist.current, opened)
-        self._queue.add(count_new_job(worklist), self._on_counted, self._on_failed)
+        self.count_new_files()
         self.follow()
+
+    def count_new_files(self) -> None:
+        """Look for files that appeared in the folder."""
+        if self.worklist is not None:
+            self._queue.add(count_new_job(self.worklist), self._on_counted, self._on_failed)
 
     def follow(self) -> None:
         """See which image of the list is in use, among them those added by other ways."""
         image = self._controller.images.layer
         entry = None if image is None else self._desk.entry(image)
-        if self.worklist is None or entry is None or entry not in self._entries():
+        if self.worklist is None or entry is None or entry not in self.entries:
             return
         place = next((p for p, item in enumerate(self.items) if item.image == entry.id), None)
         if place is None:
-            images = {known.id: file_of(known) for known in self._entries()}
+            images = {known.id: file_of(known) for known in self.entries}
             self.worklist = self.worklist.with_images(images)
             place = next(p for p, item in enumerate(self.items) if item.image == entry.id)
         if place != self.position and self._opening is None:
@@ -191,6 +201,10 @@ class WorklistDesk:
     def _open(self, position: int) -> None:
         project, worklist = self._project, self.worklist
         if project is None or worklist is None:
+            return
+        layer = self._desk.layer_of(worklist.items[position].image)
+        if layer is not None:
+            self._controller.images.choose(layer)
             return
         self._opening = position
         self._controller.say(f"opening {worklist.items[position].name} …")
@@ -275,9 +289,6 @@ class WorklistDesk:
     def _on_counted(self, n_files: int) -> None:
         self.n_new_files = n_files
         self.changed.emit()
-
-    def _entries(self) -> tuple[ImageEntry, ...]:
-        return () if self._project is None else self._project.images
 
     def _on_failed(self, text: str) -> None:
         """What could not be noted is noted with the next change; edits tell of the same trouble."""
