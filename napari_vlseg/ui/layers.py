@@ -115,7 +115,7 @@ def write_pixels(layer: Labels, flat: np.ndarray, values: np.ndarray) -> None:
             data.reshape(-1)[flat] = values
         else:
             _write_box(data, np.unravel_index(flat, data.shape), values)
-    layer.refresh(extent=False)
+    layer.refresh(extent=False, thumbnail=False)
 
 
 def narrow(layer: Labels, dtype: np.dtype) -> None:
