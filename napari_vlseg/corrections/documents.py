@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_vlseg.errors import ProjectError
-from napari_vlseg.files import atomic_write_bytes, reading
+from napari_vlseg.files import reading
 
 VERSION = 2
 """Version of the on-disk format that this program writes, and the latest that it reads."""
@@ -25,13 +25,8 @@ def encode_document(kind: str, body: Mapping[str, Any]) -> bytes:
     return text.encode("utf-8", "surrogatepass")
 
 
-def write_document(path: Path, kind: str, body: Mapping[str, Any]) -> None:
-    """Write a document all at once."""
-    atomic_write_bytes(path, encode_document(kind, body))
-
-
 def read_document(path: Path, kind: str) -> dict[str, Any]:
-    """Read a document that `write_document` wrote.
+    """Read a document that `encode_document` made.
 
     Raises
     ------

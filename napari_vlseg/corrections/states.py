@@ -71,14 +71,14 @@ def state_of(saved: State | None, ledger: Ledger, notices: tuple[str, ...] = ())
             "The first line of the journal of edits is damaged, and no labels were saved: open "
             "the image for editing, or put the journal back from a backup."
         )
+    start = State(np.zeros(ledger.shape, ledger.dtype), ObjectTable().to_frame(), 0)
     try:
-        start = State(np.zeros(ledger.shape, ledger.dtype), ObjectTable().to_frame(), 0)
         return _later(start, ledger, notices)
-    except LedgerError:
-        if saved is None:
-            raise
-    state, left = _as_far_as_they_fit(saved, ledger.edits(saved.number), ledger.edit)
-    return replace(state, number=ledger.last, notices=(*notices, _LEFT.format(left)))
+    except LedgerError as failure:
+        base, last = saved or start, ledger.last
+        state, left = _as_far_as_they_fit(base, _until(last, ledger, base), ledger.edit)
+        notice = f"{left} edits of the journal could not be made again: {failure}"
+    return replace(state, number=last, notices=(*notices, notice))
 
 
 def with_spare_lines(state: State, rest: bytes, ledger: Ledger) -> State:
@@ -117,15 +117,16 @@ _BEHIND = (
     "are as they were saved."
 )
 
-_LEFT = "The saved labels and the journal of edits disagree: {} edits could not be made again."
-
 
 def _later(state: State, ledger: Ledger, notices: tuple[str, ...]) -> State:
     labels, table, last = state.labels, ObjectTable.from_frame(state.objects), ledger.last
-    # Others may append meanwhile; those edits are not in it.
-    edits = takewhile(lambda edit: edit.number <= last, ledger.edits(state.number))
-    labels = replay_onto(labels.copy(), table, edits, ledger.edit)
+    labels = replay_onto(labels.copy(), table, _until(last, ledger, state), ledger.edit)
     return State(labels, table.to_frame(), last, notices)
+
+
+def _until(last: int, ledger: Ledger, state: State) -> Iterator[Edit]:
+    """Edits after a state, without those that others append meanwhile."""
+    return takewhile(lambda edit: edit.number <= last, ledger.edits(state.number))
 
 
 def _as_far_as_they_fit(

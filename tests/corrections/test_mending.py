@@ -212,6 +212,20 @@ def test_labels_that_do_not_fit_their_journal_are_not_hidden(entry: ImageEntry) 
     assert pixels(labels) == [1, 2, 3, 4]
 
 
+@pytest.mark.parametrize("saved", [True, False])
+def test_edits_that_contradict_the_others_are_left_out(entry: ImageEntry, saved: bool) -> None:
+    work = Work(entry)
+    work.draw(1, 2)
+    if saved:
+        work.save()
+    work.ledger.append(Edit("paint", PixelChange.at(np.array([50]), 40, 41)))
+    work.draw(3)
+    work.ledger.close()
+    with pytest.warns(VlsegWarning, match="could not be made again|left aside"):
+        labels, table = reopened(entry).load_labels()
+    assert pixels(labels) == sorted(table["label"]) == [1, 2, 3]
+
+
 @pytest.mark.parametrize("damaging", [lambda data: data[:-9], lambda data: b"x" + data])
 def test_a_damaged_closed_segment_is_needed_only_for_its_own_edits(
     entry: ImageEntry, damaging: Callable[[bytes], bytes]
