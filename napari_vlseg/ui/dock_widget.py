@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 import napari
-from qtpy.QtCore import QEvent, QTimer
+from qtpy.QtCore import QEvent, QObject, QTimer
 from qtpy.QtWidgets import QTabWidget, QVBoxLayout, QWidget
 
 from napari_vlseg.exporters import formats
@@ -61,6 +61,7 @@ class VlsegWidget(QWidget):
         load_clicks: ClickModelLoader = load_by_registry,
     ) -> None:
         super().__init__()
+        self._window_closes = False
         warm_up()
         self.runner = ThreadRunner(self)
         # napari hands plugins a proxy, which makes a new proxy of a layer each time it is asked
@@ -102,11 +103,26 @@ class VlsegWidget(QWidget):
         self.destroyed.connect(lambda *_: controller.close())
 
     def event(self, event: QEvent | None) -> bool:
-        """Let go of the viewer when napari takes the widget out of its dock."""
-        changed = event is not None and event.type() == QEvent.Type.ParentChange
-        if changed and self.parent() is None:
+        """Let go of the viewer when the widget leaves its dock, or the window closes."""
+        kind, window = None if event is None else event.type(), self.window()
+        gone = kind == QEvent.Type.ParentChange and self.parent() is None
+        if kind == QEvent.Type.Hide and self._window_closes and window is not None:
+            # What is in a window is hidden once the person has answered napari's last question.
+            gone = not window.isVisible()
+        if gone:
             self.shut_down()
+        if kind == QEvent.Type.Show and window is not None:
+            self._window_closes = False
+            window.installEventFilter(self)
         return super().event(event)
+
+    def eventFilter(  # noqa: N802 - Qt's name
+        self, watched: QObject | None, event: QEvent | None
+    ) -> bool:
+        """Take notice of somebody who wants to close the window."""
+        if event is not None and event.type() == QEvent.Type.Close and watched is self.window():
+            self._window_closes = True
+        return super().eventFilter(watched, event)
 
     def shut_down(self) -> None:
         """Save where a project is open, stop all work and listen no more."""
