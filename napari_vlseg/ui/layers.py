@@ -115,7 +115,7 @@ def write_pixels(layer: Labels, flat: np.ndarray, values: np.ndarray) -> None:
             data.reshape(-1)[flat] = values
         else:
             _write_box(data, np.unravel_index(flat, data.shape), values)
-    layer.refresh(extent=False, thumbnail=False)
+    layer.refresh(extent=False)
 
 
 def narrow(layer: Labels, dtype: np.dtype) -> None:
@@ -124,7 +124,9 @@ def narrow(layer: Labels, dtype: np.dtype) -> None:
         layer.data = np.asarray(layer.data).astype(dtype)
 
 
-def overwrite_plane(layer: Labels, key: Key, labels: np.ndarray, highest: int) -> None:
+def overwrite_plane(
+    layer: Labels, key: Key, labels: np.ndarray, highest: int, *, thumbnail: bool = True
+) -> None:
     """Show labels up to `highest` on a plane.
 
     Raises
@@ -135,7 +137,7 @@ def overwrite_plane(layer: Labels, key: Key, labels: np.ndarray, highest: int) -
     _make_room(layer, highest)
     with _told_if_not_writable(layer):
         layer.data[_slices(key)] = labels
-    layer.refresh(extent=False, thumbnail=False)
+    layer.refresh(extent=False, thumbnail=thumbnail)
 
 
 def set_objects(layer: Labels, objects: pd.DataFrame) -> None:

@@ -50,7 +50,7 @@ class Preview:
                 numbered = classes + np.int32(self._highest)
                 new = np.where(self._present > 0, self._present, numbered)
             shown = np.where((classes > 0) & self._free, new, self._around)
-        overwrite_plane(self.layer, self.key, shown, self._highest + n_classes)
+        overwrite_plane(self.layer, self.key, shown, self._highest + n_classes, thumbnail=False)
 
     def end(self) -> None:
         """Put back what was there."""
