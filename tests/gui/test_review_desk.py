@@ -15,7 +15,7 @@ from napari_vlseg.ui.controller import Controller
 from napari_vlseg.ui.layers import add_labels
 from napari_vlseg.ui.review.desk import ReviewDesk
 from napari_vlseg.ui.runner import SyncRunner
-from tests.gui.fakes import BrightnessModel, Loader, blobs
+from tests.gui.fakes import BrightnessModel, Loader, ManualRunner, blobs
 from tests.gui.painting import PaintingModel
 from tests.gui.reviewing import squares
 
@@ -370,6 +370,23 @@ def test_given_objects_alone_and_back(review: Review) -> None:
         desk.show_only(["o4", "o1"], ["missed by B"])
     desk.show_all()
     assert len(desk.listing) == 6
+
+
+def test_thumbnails_of_another_image_wait_for_those_that_are_drawn(review: Review) -> None:
+    runner = review.controller.runner = ManualRunner()
+    gallery = review.desk.gallery
+    gallery.want(["o1", "o2"])
+    one = np.zeros(SHAPE, np.int32)
+    one[3:9, 3:9] = 1
+    review.open(one, name="other")
+    review.desk.refresh()
+    assert "thumbnails" in runner.cancelled
+    runner.finish("places")
+    gallery.want(["o1"])
+    runner.finish("thumbnails")
+    assert not len(gallery.album), "these were of the image before"
+    runner.finish("thumbnails")
+    assert gallery.album.get("o1") is not None
 
 
 def test_another_image_has_its_own_list(review: Review) -> None:

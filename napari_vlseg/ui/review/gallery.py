@@ -121,14 +121,14 @@ class Gallery:
         layer = self._layer
 
         def done(pictures: dict[str, np.ndarray | None]) -> None:
-            if layer is not self._layer:
-                return
-            self.album.put(pictures)
-            self.drawn.emit(frozenset(pictures))
+            if layer is self._layer:
+                self.album.put(pictures)
+                self.drawn.emit(frozenset(pictures))
             self._draw_next()
 
         self.album.begin(shot.uid for shot in shots)
-        handlers = Handlers(_unheard, done, self._on_failed, _unheard)
+        # Cancelled for the sake of another image, whose thumbnails wait for the lane.
+        handlers = Handlers(_unheard, done, self._on_failed, self._draw_next)
         self._controller.runner.start(PICTURES_LANE, develop(shots), handlers)
 
     def _shots(self) -> list[Shot]:

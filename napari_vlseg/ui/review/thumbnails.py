@@ -51,7 +51,7 @@ def develop(shots: Sequence[Shot]) -> Work[dict[str, np.ndarray | None]]:
     for done, shot in enumerate(shots):
         try:
             made[shot.uid] = draw(shot)
-        except ImageError:  # nothing finite there, say: the row shows no picture
+        except (ImageError, OSError):  # nothing finite there, or a file that went: no picture
             made[shot.uid] = None
         yield Progress("drawing thumbnails", done + 1, len(shots))
     return made
