@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from napari.layers import Image, Labels
 from psygnal import Signal
@@ -14,8 +14,9 @@ from napari_vlseg.corrections.entry import ImageEntry
 from napari_vlseg.corrections.store import Project
 from napari_vlseg.corrections.worklist import Status
 from napari_vlseg.errors import ProjectError
-from napari_vlseg.events import Event, Notice, Work
+from napari_vlseg.events import Work
 from napari_vlseg.prompts import PromptTable
+from napari_vlseg.ui.exporting import Exporting
 from napari_vlseg.ui.keeping.jobs import adopt_job, prompts_job
 from napari_vlseg.ui.keeping.keeper import Keeper
 from napari_vlseg.ui.keeping.leftovers import Leftovers
@@ -29,16 +30,12 @@ from napari_vlseg.ui.project_job import (
     restore_job,
 )
 from napari_vlseg.ui.recovery import Leftover, UnsavedWork
-from napari_vlseg.ui.runner import Handlers
 from napari_vlseg.ui.showing import Shown
 from napari_vlseg.ui.worklist.desk import WorklistDesk
-from napari_vlseg.workflow.export import export_project
 from napari_vlseg.workflow.worklist import default_project, worklist_of
 
 if TYPE_CHECKING:
     from napari_vlseg.ui.controller import Controller
-
-FILE_LANE = "files"
 
 
 class ProjectDesk:
@@ -61,6 +58,7 @@ class ProjectDesk:
         self.keeper = Keeper(controller, UnsavedWork())
         self.shown = Shown(controller, self.keeper)
         self.worklist = WorklistDesk(controller, self)
+        self.exporting = Exporting(controller, self.changed.emit)
         keeper = self.keeper
         self.leftovers = Leftovers(keeper.unsaved, keeper.queue, self.restore, self._on_failed)
         self._prompts: PromptTable | None = None
@@ -77,7 +75,7 @@ class ProjectDesk:
     @property
     def busy(self) -> bool:
         """Whether a data set is being exported."""
-        return self._controller.runner.busy(FILE_LANE)
+        return self.exporting.busy
 
     @property
     def state(self) -> str:
@@ -124,16 +122,16 @@ class ProjectDesk:
         """Write proposals, prompts and the label images of all journals."""
         with self._controller.told():
             project = self._require()
-            layers = [layer for layer in self.keeper.layers if self._is_begun(layer)]
+            layers = [layer for layer in self.keeper.layers if self.keeper.is_edited(layer)]
             if not layers:
                 raise ProjectError("There are no labels to save yet: press Segment or paint some.")
-            self.keeper.retry()
+            self.keeper.saver.retry()
             for labels in layers:
                 home = self.keeper.home(labels)
                 if home is None or home.is_unsaved:
-                    self.keeper.house(labels, partial(self.keeper.save, labels))
+                    self.keeper.house(labels, partial(self.keeper.saver.save, labels))
                 else:
-                    self.keeper.save(labels)
+                    self.keeper.saver.save(labels)
             self._save_prompts(project)
             self.keeper.queue.add(
                 _nothing(), lambda _: self._on_saved(len(layers)), self._on_failed
@@ -150,7 +148,7 @@ class ProjectDesk:
         self.keeper.queue.finish()
         self.keeper.rescue()
         for labels in self.keeper.layers:
-            self.keeper.save(labels, leaving=True)
+            self.keeper.saver.save(labels, leaving=True)
         self.keeper.queue.finish()
         self.worklist.close()
         self.shown.close()
@@ -159,9 +157,9 @@ class ProjectDesk:
 
     def autosave(self) -> None:
         """Now and then: what is no edit of labels, label images that are far behind, retries."""
-        self.keeper.check()
-        self.keeper.retry()
-        self.keeper.save_proposals()
+        self.keeper.troubles.check()
+        self.keeper.saver.retry()
+        self.keeper.saver.catch_up()
         self.worklist.retry()
         if self.project is not None and not self.keeper.trouble:
             self._save_prompts(self.project)
@@ -171,10 +169,8 @@ class ProjectDesk:
         with self._controller.told():
             project = self._require()
             if not self.keeper.is_saved:
-                self._controller.tell("Save first: an export holds what is saved.", "error")
-                return
-            work = export_project(project.folder, format_name, out, overwrite=overwrite)
-            self._start(work, lambda paths: self._on_exported(paths, out))
+                raise ProjectError("Save first: an export holds what is saved.")
+            self.exporting.start(project.folder, format_name, out, overwrite)
 
     def next_image(self) -> None:
         """Show the next image of the list."""
@@ -226,10 +222,6 @@ class ProjectDesk:
             raise ProjectError("There is no project yet: create or open one first.")
         return self.project
 
-    def _is_begun(self, labels: Labels) -> bool:
-        book = self._controller.editing.known(labels)
-        return book is not None and book.ledger.last > 0
-
     def _save_prompts(self, project: Project) -> None:
         table = self._controller.prompts.table
         if table is self._prompts:
@@ -240,36 +232,17 @@ class ProjectDesk:
 
         self.keeper.queue.add(prompts_job(project, table), done, self._on_failed)
 
-    def _start(self, work: Work[Any], done: Callable[[Any], None]) -> None:
-        controller = self._controller
-        if self.busy:
-            controller.say("still busy with files: wait a moment")
-            return
-        handlers = Handlers(self._on_event, done, self._on_failed, self.changed.emit)
-        controller.runner.start(FILE_LANE, work, handlers)
-        self.changed.emit()
-
-    def _on_event(self, event: Event) -> None:
-        if isinstance(event, Notice):
-            self._controller.tell(event.message, "warning")
-        else:
-            self._controller.say(f"{event.stage} …")
-
     def _on_failed(self, text: str) -> None:
         self._controller.tell(text, "error")
         self.changed.emit()
 
     def _on_saved(self, n_images: int) -> None:
         controller = self._controller
-        self.keeper.check()
+        self.keeper.troubles.check()
         if self.keeper.is_saved:
             where = self._require().folder
             controller.say(f"saved {n_images} image{'s'[: n_images != 1]} to {where}")
         controller.facts_changed.emit()
-        self.changed.emit()
-
-    def _on_exported(self, paths: tuple[Path, ...], out: Path) -> None:
-        self._controller.say(f"exported {len(paths)} file{'s'[: len(paths) != 1]} to {out}")
         self.changed.emit()
 
     def _on_created(self, project: Project) -> None:
@@ -294,7 +267,7 @@ class ProjectDesk:
         """Use a new project: what the viewer shows is written into it."""
         self.keeper.begin(project)
         self.worklist.take(project, worklist_of(project))
-        if any(map(self._is_begun, self.keeper.layers)):
+        if any(map(self.keeper.is_edited, self.keeper.layers)):
             self.save()
         self.changed.emit()
 

@@ -10,7 +10,8 @@ from napari.layers import Image
 from napari_vlseg.images import ImageView
 from napari_vlseg.ui.collecting import Collecting
 from napari_vlseg.ui.geometry import plane_key
-from napari_vlseg.ui.keeping.keeper import Home, Keeper
+from napari_vlseg.ui.keeping.homes import Home
+from napari_vlseg.ui.keeping.keeper import Keeper
 from napari_vlseg.ui.layers import add_labels, layers_of
 from napari_vlseg.ui.opening import add_image_again, fitting_view
 from napari_vlseg.ui.project_job import OpenedImage, OpenedLabels
@@ -73,7 +74,7 @@ class Shown:
         labels = controller.results.target(image)
         self._view = controller.images.view(image)
         if labels is not None:
-            self._keeper.save(labels, leaving=True)
+            self._keeper.saver.save(labels, leaving=True)
         for layer in layers_of(controller.viewer, image, labels):
             controller.viewer.layers.remove(layer)
         # Where layers go and others come between two frames, vispy lets OpenGL draw from buffers

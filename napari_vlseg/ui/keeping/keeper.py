@@ -1,11 +1,8 @@
-"""Where the edits of each labels layer are written, and what is wrong with that. No Qt in here."""
+"""Where the edits of each labels layer are written. No Qt in here."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from functools import partial
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary, WeakSet
 
@@ -14,8 +11,11 @@ from psygnal import Signal
 
 from napari_vlseg.corrections.ledger import Ledger
 from napari_vlseg.corrections.store import ImageEntry, Project
-from napari_vlseg.ui.keeping.facts import SentLabels, facts_of, labels_of, proposals_of
-from napari_vlseg.ui.keeping.jobs import MAX_EMBEDDED_BYTES, flush_job, house_job, save_job
+from napari_vlseg.ui.keeping.facts import facts_of
+from napari_vlseg.ui.keeping.homes import Home
+from napari_vlseg.ui.keeping.jobs import MAX_EMBEDDED_BYTES, house_job
+from napari_vlseg.ui.keeping.saving import Saver
+from napari_vlseg.ui.keeping.troubles import Troubles
 from napari_vlseg.ui.queue import WorkQueue
 from napari_vlseg.ui.recovery import UnsavedWork
 
@@ -24,44 +24,24 @@ if TYPE_CHECKING:
 
 KEEP_LANE = "keep"
 
-_EDITS_BETWEEN = 200
-_SECONDS_BETWEEN = 180.0
-_QUICK_BYTES = 128 << 20  # of labels that are copied in a blink
-
-
-@dataclass(eq=False)
-class Home:
-    """The place of a labels layer in a project.
-
-    Attributes
-    ----------
-    project : Project
-    entry : ImageEntry
-    ledger : Ledger
-    is_unsaved : bool
-        Whether it is work without a project of the person's.
-    saved : int
-        Last edit that the label image holds.
-    saved_at : float
-        Monotonic time of that.
-    """
-
-    project: Project
-    entry: ImageEntry
-    ledger: Ledger
-    is_unsaved: bool = False
-    saved: int = 0
-    saved_at: float = field(default_factory=time.monotonic)
-
 
 class Keeper:
-    """Binds journals to projects as soon as there is an edit, and writes label images.
+    """Binds journals to projects as soon as there is an edit.
 
     Parameters
     ----------
     controller : Controller
     unsaved : UnsavedWork
         Where edits go while there is no project.
+
+    Attributes
+    ----------
+    queue : WorkQueue
+        Reads and writes of projects, one after another.
+    project : Project or None
+        The one in use.
+    troubles : Troubles
+    saver : Saver
     """
 
     changed = Signal()
@@ -78,9 +58,8 @@ class Keeper:
         self._moving: WeakSet[Labels] = WeakSet()
         self._unkept: WeakSet[Labels] = WeakSet()
         self._ours: set[ImageEntry] = set()
-        self._left: list[tuple[Home, SentLabels]] = []
-        self._failures: dict[object, str] = {}
-        self._told = ""
+        self.troubles = Troubles(controller, self._open_ledgers, self.changed.emit)
+        self.saver = Saver(controller, self)
         controller.editing.changed.connect(self.look)
         controller.viewer.layers.events.removed.connect(self._on_removed)
 
@@ -99,21 +78,14 @@ class Keeper:
     @property
     def trouble(self) -> str:
         """What keeps edits from being written, in one sentence; "" where nothing does."""
-        ledgers = [home.ledger for home in (*self._homes.values(), *(h for h, _ in self._left))]
-        gone = set(self._failures) - set(self.layers)
-        failures = [
-            text
-            for what, text in self._failures.items()
-            if what not in gone or not isinstance(what, Labels)
-        ]
-        return next(filter(None, (*(ledger.trouble for ledger in ledgers), *failures)), "")
+        return self.troubles.text
 
     @property
     def is_saved(self) -> bool:
         """Whether every edit in the viewer is in a project of the person's."""
         homes = [(labels, self.home(labels)) for labels in self.layers]
         return not self.trouble and all(
-            (home is not None and not home.is_unsaved) or not self._edited(labels)
+            (home is not None and not home.is_unsaved) or not self.is_edited(labels)
             for labels, home in homes
         )
 
@@ -123,14 +95,19 @@ class Keeper:
         found = map(self._controller.results.target, self._controller.images.layers)
         return [labels for labels in found if labels is not None]
 
+    def is_edited(self, labels: Labels) -> bool:
+        """Whether there is anything to write of a layer."""
+        ledger = self._ledger(labels)
+        return ledger is not None and ledger.last > 0
+
     # ---- what happens
 
     def look(self, labels: Labels) -> None:
         """After an edit: see that it is written somewhere."""
         known = labels in self._moving or labels in self._unkept or self.home(labels) is not None
-        if not known and self._edited(labels):
+        if not known and self.is_edited(labels):
             self.house(labels)
-        self.check()
+        self.troubles.check()
 
     def adopt(self, image: Image, labels: Labels | None, home: Home) -> None:
         """Take over an image that was opened from a project."""
@@ -163,7 +140,7 @@ class Keeper:
                 del self._homes[labels]
                 for record in self._controller.results.records(labels).values():
                     record.proposals_saved = record.proposals is None
-        self._failures.clear()
+        self.troubles.clear()
         self._unkept.clear()
 
     def close(self) -> None:
@@ -210,144 +187,42 @@ class Keeper:
                 self._unkept.add(labels)
                 return
             self.adopt(image, labels, Home(*made, ledger, is_unsaved=project is None))
-            self._homes[labels].saved = 0
-            self._settled(labels)
+            self.troubles.settle(labels)
             then()
             self._controller.facts_changed.emit()
             self.changed.emit()
 
         def failed(text: str) -> None:
             self._moving.discard(labels)
-            self._failed(labels, text)
+            self.troubles.fail(labels, text)
 
         self.queue.add(work, housed, failed)
 
-    def save(self, labels: Labels, *, leaving: bool = False) -> None:
-        """Write proposals and the label image of a layer, where they are not written yet.
+    def forget(self, labels: Labels) -> None:
+        """A layer is taken away."""
+        self._homes.pop(labels, None)
+        self.troubles.settle(labels)
 
-        Parameters
-        ----------
-        labels : napari.layers.Labels
-        leaving : bool
-            Whether the layer is taken away: its journal is closed, and its labels need no copy.
-        """
-        home = self.home(labels)
-        image = self._controller.results.image_of(labels)
-        if home is None or image is None:
-            return
-        sent = labels_of(self._controller, image, labels, copy=not leaving)
-        proposals = proposals_of(self._controller, image, labels)
-        is_new = sent.number != home.saved
-        if not (is_new or proposals or leaving):
-            return
-        work = save_job(
-            home.entry, home.ledger, proposals, sent if is_new else None, leaving=leaving
-        )
-
-        def done(_: None) -> None:
-            home.saved, home.saved_at = sent.number, time.monotonic()
-            self._settled(labels)
-
-        def failed(text: str) -> None:
-            if leaving:
-                self._left_again(home, sent, text)
-            else:
-                self._failed(labels, text)
-
-        if leaving:
-            self._homes.pop(labels, None)
-        self.queue.add(work, done, failed)
-
-    def save_proposals(self) -> None:
-        """Write proposals that arrived, and label images that are far behind their journals."""
-        if self.queue.busy or self.trouble:
-            return
-        for labels in self.layers:
-            home, image = self.home(labels), self._controller.results.image_of(labels)
-            if home is None or image is None:
-                continue
-            if self._is_due(home, labels):
-                self.save(labels)
-                continue
-            proposals = proposals_of(self._controller, image, labels)
-            if proposals:
-                work = save_job(home.entry, home.ledger, proposals, None)
-                self.queue.add(
-                    work,
-                    _then(self._settled, labels),
-                    partial(self._failed, labels),
-                )
-
-    def retry(self) -> None:
-        """Try again to write what could not be written."""
-        if self.queue.busy or not self.trouble:
-            return
-        waiting = [home.ledger for home in self._homes.values() if home.ledger.trouble]
-        left, self._left = self._left, []
-        for home, sent in left:
-            self.queue.add(
-                save_job(home.entry, home.ledger, (), sent, leaving=True),
-                _then(self._settled, home),
-                partial(self._left_again, home, sent),
-            )
-        self._failures.clear()
-        for labels in self.layers:
-            if self.home(labels) is None and self._edited(labels):
-                self.look(labels)
-        self.queue.add(flush_job(waiting), lambda _: self.check(), lambda _: self.check())
-
-    def check(self) -> None:
-        """Tell the person, once, that edits can't be written, and when they are again."""
-        trouble = self.trouble
-        if trouble == self._told:
-            return
-        before, self._told = self._told, trouble
-        if trouble:
-            self._controller.tell(trouble, "error")
-        elif before:
-            self._controller.say("written again: nothing is missing")
-        self._controller.facts_changed.emit()
-        self.changed.emit()
+    def waiting(self) -> list[Ledger]:
+        """Journals with edits that could not be written."""
+        return [ledger for ledger in self._open_ledgers() if ledger.trouble]
 
     # ---- inside
 
     def _on_removed(self, event: Any) -> None:
         """A layer that the person took away is written as it was; its journal is there to go on."""
         if isinstance(event.value, Labels):
-            self.save(event.value, leaving=True)
+            self.saver.save(event.value, leaving=True)
+            self.troubles.settle(event.value)
+
+    def _open_ledgers(self) -> list[Ledger]:
+        left = (home.ledger for home, _ in self.saver.left)
+        return [*(home.ledger for home in self._homes.values()), *left]
 
     def _ledger(self, labels: Labels) -> Ledger | None:
         book = self._controller.editing.known(labels)
         return None if book is None else book.ledger
 
-    def _edited(self, labels: Labels) -> bool:
-        ledger = self._ledger(labels)
-        return ledger is not None and ledger.last > 0
-
     def _is_stuck(self, labels: Labels) -> bool:
         home = self.home(labels)
-        return self._edited(labels) and (home is None or bool(home.ledger.trouble))
-
-    def _is_due(self, home: Home, labels: Labels) -> bool:
-        behind = home.ledger.last - home.saved
-        late = time.monotonic() - home.saved_at > _SECONDS_BETWEEN
-        return bool(labels.data.nbytes <= _QUICK_BYTES) and (
-            behind >= _EDITS_BETWEEN or (behind > 0 and late)
-        )
-
-    def _left_again(self, home: Home, sent: SentLabels, text: str) -> None:
-        self._left.append((home, sent))
-        self._failed(home, text)
-
-    def _failed(self, what: object, text: str) -> None:
-        self._failures[what] = text
-        self.check()
-
-    def _settled(self, what: object) -> None:
-        self._failures.pop(what, None)
-        self.check()
-
-
-def _then(call: Callable[[object], object], what: object) -> Callable[[object], object]:
-    """What is called with a result and passes it by."""
-    return lambda _: call(what)
+        return self.is_edited(labels) and (home is None or bool(home.ledger.trouble))
