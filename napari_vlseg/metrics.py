@@ -10,6 +10,9 @@ from scipy.sparse.csgraph import maximum_bipartite_matching
 
 from napari_vlseg.errors import ImageError, SettingsError
 
+_COUNTABLE = 10_000_000
+"""Largest label for which a table of counts is cheaper than sorting."""
+
 
 @dataclass(frozen=True, eq=False)
 class Matching:
@@ -147,9 +150,9 @@ def overlaps(truth: np.ndarray, pred: np.ndarray) -> Overlaps:
     """
     _check_labels(truth, pred)
     labelled = np.flatnonzero((truth != 0).ravel() | (pred != 0).ravel())
-    a_values, a = np.unique(truth.ravel()[labelled], return_inverse=True)
-    b_values, b = np.unique(pred.ravel()[labelled], return_inverse=True)
-    rows, cols, ious = _overlapping_pairs(a.ravel(), b.ravel())
+    a_values, a = _numbered(truth.ravel()[labelled])
+    b_values, b = _numbered(pred.ravel()[labelled])
+    rows, cols, ious = _overlapping_pairs(a, b)
     both = (a_values[rows] != 0) & (b_values[cols] != 0)
     return Overlaps(
         a_values[rows[both]].astype(np.int64),
@@ -212,6 +215,20 @@ def _overlapping_pairs(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.nda
     shared.sum_duplicates()
     union = np.bincount(a)[shared.row] + np.bincount(b)[shared.col] - shared.data
     return shared.row, shared.col, shared.data / union
+
+
+def _numbered(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Values that occur, ascending, and for each label its place among them."""
+    if labels.dtype.kind == "b" or not labels.size:
+        labels = labels.astype(np.uint8)
+    if not 0 <= labels.min(initial=0) <= labels.max(initial=0) <= _COUNTABLE:
+        values, places = np.unique(labels, return_inverse=True)
+        return values, places.ravel()
+    labels = labels.astype(np.int64, copy=False)
+    values = np.flatnonzero(np.bincount(labels))
+    place_of = np.zeros(int(labels.max(initial=0)) + 1, np.int64)
+    place_of[values] = np.arange(len(values))
+    return values, place_of[labels]
 
 
 def _check_threshold(threshold: float) -> None:

@@ -85,6 +85,19 @@ def test_found_missed_and_invented_objects_are_counted() -> None:
     assert average_precision(truth, pred, 0.8) == 1 / 6
 
 
+@pytest.mark.parametrize(
+    ("dtype", "factor"),
+    [("uint8", 1), ("uint16", 1), ("int64", 1), ("uint64", 1), ("int64", 10**12), ("int32", -1)],
+)
+def test_labels_may_have_any_type_and_size(dtype: str, factor: int) -> None:
+    truth = np.array([[1, 1, 0, 3], [1, 1, 0, 3]])
+    pred = np.array([[2, 2, 0, 0], [2, 2, 5, 5]])
+    matching = match_instances((truth * factor).astype(dtype), (pred * factor).astype(dtype))
+    assert matching.truth_labels.tolist() == [factor]
+    assert matching.pred_labels.tolist() == [2 * factor]
+    assert (matching.n_truth, matching.n_pred) == (2, 2)
+
+
 def test_two_halves_of_one_object_are_not_both_matched() -> None:
     truth, pred = np.ones((4, 4), int), np.ones((4, 4), int)
     pred[2:] = 2

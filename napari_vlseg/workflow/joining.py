@@ -168,8 +168,7 @@ def _row(
     place, label = next(iter(members.items()))
     votes = Counter(annotations[place].class_of(label) for place, label in members.items())
     (name, most), *_ = votes.most_common(1)
-    cells = annotations[place].objects.loc[label].to_dict()
-    row = {str(column): cell for column, cell in cells.items()}
+    row = annotations[place].row_of(label)
     is_own = votes[annotations[place].class_of(label)] == most
     return {
         **row,

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -36,11 +38,33 @@ class Annotation:
 
     def class_of(self, label: int) -> str:
         """Class of an object."""
-        return str(self.objects.at[label, "class"]) or DEFAULT_CLASS
+        return self._classes[label] or DEFAULT_CLASS
 
     def uid_of(self, label: int) -> str:
         """Id of an object; empty where the project has none for it."""
-        return str(self.objects.at[label, "object_uid"])
+        return self._uids[label]
+
+    def row_of(self, label: int) -> dict[str, Any]:
+        """All cells of an object."""
+        return self._rows[label]
+
+    @cached_property
+    def _rows(self) -> dict[int, dict[str, Any]]:
+        rows = self.objects.to_dict("records")
+        named = ({str(name): cell for name, cell in row.items()} for row in rows)
+        return dict(zip(self.objects.index.tolist(), named, strict=True))
+
+    @cached_property
+    def _classes(self) -> dict[int, str]:
+        return self._by_label("class")
+
+    @cached_property
+    def _uids(self) -> dict[int, str]:
+        return self._by_label("object_uid")
+
+    def _by_label(self, column: str) -> dict[int, str]:
+        cells = map(str, self.objects[column].tolist())
+        return dict(zip(self.objects.index.tolist(), cells, strict=True))
 
 
 def open_all(folders: Sequence[Path | str]) -> list[Project]:
