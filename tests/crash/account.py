@@ -13,6 +13,8 @@ from napari_vlseg.corrections.entry import ImageEntry
 from napari_vlseg.corrections.replay import replay_onto
 from napari_vlseg.corrections.store import Project
 from napari_vlseg.corrections.stored_edits import read_stored
+from napari_vlseg.corrections.verify import verify
+from napari_vlseg.events import run
 from napari_vlseg.object_table import ObjectTable
 from tests.crash.killing import Done
 
@@ -40,13 +42,19 @@ class Account:
         self._mirrors: dict[str, Mirror] = {}
         self.n_edits = 0
 
-    def settle(self, done: Iterable[Done]) -> None:
+    def settle(self, done: Iterable[Done], *, thorough: bool = False) -> None:
         """Open the project and compare it with what was reported.
+
+        Parameters
+        ----------
+        done : iterable of Done
+        thorough : bool
+            Whether all files are looked through, too.
 
         Raises
         ------
         AssertionError
-            If an edit is missing, or the labels are others.
+            If an edit is missing, the labels are others, or a file is not as it was written.
         """
         reported: dict[str, dict[int, int]] = {}
         for edit in done:
@@ -56,6 +64,9 @@ class Account:
         assert set(reported) <= set(entries)
         for entry in entries.values():
             self._settle(entry, reported.get(entry.id, {}))
+        if thorough:
+            findings = run(verify(project))
+            assert not findings, findings
 
     def _settle(self, entry: ImageEntry, reported: dict[int, int]) -> None:
         stored = read_stored(entry.folder)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,6 +30,8 @@ from tests.crash.person import Person
 
 SHAPES = ((40, 56), (3, 32, 40), (2, 2, 24, 24))
 MOST_IMAGES = 6
+THOUGHT_S = 0.002
+"""Between two edits: most of the time nobody saves."""
 
 
 def main() -> None:
@@ -74,6 +77,7 @@ def stay(entry: ImageEntry, ledger: Ledger, person: Person, rng: np.random.Gener
 def paint(entry: ImageEntry, person: Person, n_edits: int) -> None:
     """Random edits, each told when it is complete."""
     for _ in range(n_edits):
+        time.sleep(THOUGHT_S)
         edit = person.act()
         # The number is the ledger's: undo and redo give the edit that they made.
         number = person.ledger.last
