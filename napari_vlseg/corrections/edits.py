@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import re
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -189,14 +189,18 @@ def _contents(edit: Edit) -> str:
     """The last fields of a line: rows and pixels."""
     parts = []
     if edit.rows:
-        parts.append(f',"rows":{encode_json([_encode_row(row) for row in edit.rows])}')
+        parts.append(f',"rows":{_encode_rows(edit.rows)}')
     if edit.pixels is not None:
         parts.append(f',"pixels":{encode_json(_encode_pixels(edit.pixels))}')
     return "".join(parts)
 
 
-def _encode_row(row: RowChange) -> dict[str, Any]:
-    return {"uid": row.uid, "old": plain(row.old), "new": plain(row.new)}
+def _encode_rows(rows: Sequence[RowChange]) -> str:
+    body = [{"uid": row.uid, "old": row.old, "new": row.new} for row in rows]
+    try:
+        return encode_json(body)
+    except (TypeError, ValueError):  # some cell is none of JSON's, nan for example
+        return encode_json(plain(body))
 
 
 def _decode_row(body: Mapping[str, Any]) -> RowChange:
