@@ -86,7 +86,7 @@ def _told(story: Story) -> Iterator[str]:
         yield f"comment  {row['comment']}"
     for name, key in (("unsure", "uncertainty"), ("IoU", "iou_proposal_final")):
         value = row.get(key, float("nan"))
-        if value == value:
+        if value == value and (story.is_there or key == "uncertainty"):
             meaning = "with what was proposed" if key != "uncertainty" else "the model, from 0 to 1"
             yield f"{name:8} {value:.2f}  ({meaning})"
     yield ""
