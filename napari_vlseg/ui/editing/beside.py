@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from napari_vlseg.corrections.edits import Edit, packed
+from napari_vlseg.errors import PromptError
 from napari_vlseg.events import Progress, Work
 from napari_vlseg.object_table import ObjectTable
 from napari_vlseg.ui.editing.book import LayerBook
@@ -65,18 +66,27 @@ class Beside:
         """Make an edit ready, and finish it on the main thread.
 
         Where the person goes on working meanwhile it is made again, a few times.
+
+        Raises
+        ------
+        PromptError
+            If another one is on its way.
         """
         controller = self._desk.controller
+        if self.busy:
+            raise PromptError("The edit before this one is still on its way: try again then.")
         before = book.ledger.last, book.table.version
 
         def done(ready: Ready) -> None:
-            if (book.ledger.last, book.table.version) == before:
-                with controller.told():
+            if book.is_gone:
+                return
+            with controller.told():
+                if (book.ledger.last, book.table.version) == before:
                     finish(ready)
-            elif tries < _MOST_TRIES:
-                self.start(book, make, finish, tries + 1)
-            else:
-                controller.tell("The labels change all the while: try once more.", "warning")
+                elif tries < _MOST_TRIES:
+                    self.start(book, make, finish, tries + 1)
+                else:
+                    controller.tell("The labels change all the while: try once more.", "warning")
 
         def failed(text: str) -> None:
             controller.tell(text, "error")

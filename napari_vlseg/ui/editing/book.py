@@ -63,6 +63,8 @@ class LayerBook:
         self.shape = tuple(ledger.shape)
         self._squeezed = squeezed_axis(tuple(layer.data.shape), self.shape)
         self._size = prod(self.shape[-2:])
+        self.dtype = np.dtype(layer.data.dtype)
+        """Type of the labels that the journal knows of."""
         self.is_news = False
         """Whether something happened that nobody has looked at yet."""
         self.decisions: Decisions = {}
@@ -82,6 +84,11 @@ class LayerBook:
         layer = self._layer()
         assert layer is not None
         return layer
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether nobody holds the layer any more: a job may end after that."""
+        return self._layer() is None
 
     @property
     def fits(self) -> bool:
@@ -140,7 +147,8 @@ class LayerBook:
         """Take a composition into the memory, as a whole."""
         self.table.become(made.table)
         record = self.record(made.edit.plane)
-        record.current = made.made.labels.astype(self.layer.data.dtype, copy=False)
+        self.dtype = np.dtype(self.layer.data.dtype)
+        record.current = made.made.labels.astype(self.dtype, copy=False)
         record.version += 1
 
     def remember(self, edit: Edit, sign: int, spread: Spread) -> None:
@@ -267,6 +275,7 @@ class LayerBook:
             write_pixels(self.layer, spread.flat, spread.new)
         if "dtype" in edit.cause:
             narrow(self.layer, np.dtype(edit.cause["dtype"]))
+        self.dtype = np.dtype(self.layer.data.dtype)
 
     def put_basis(self, number: int, index: Index, basis: Basis) -> None:
         """Remember what an edit composed on."""

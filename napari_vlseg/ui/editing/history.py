@@ -55,7 +55,7 @@ class History:
                 return
             desk.look_around()
             if desk.beside.busy:
-                return
+                raise PromptError("The edit before is still on its way: try again then.")
             number = _number(book, redo)
             if number in book.heavy:
                 self._step_beside(book, number, redo)
@@ -93,8 +93,13 @@ class History:
     def recall(self, book: LayerBook) -> None:
         """Find out which pixels people edited in earlier sessions, beside the window."""
         upto = book.ledger.last
+
+        def recalled(past: Past) -> None:
+            if not book.is_gone:
+                book.recall(past)
+
         if upto:
-            handlers = Handlers(_nothing, book.recall, self._desk.controller.say, _nothing)
+            handlers = Handlers(_nothing, recalled, self._desk.controller.say, _nothing)
             lane = f"journal {next(self._lanes)}"
             self._desk.controller.runner.start(lane, _past(book, upto), handlers)
 

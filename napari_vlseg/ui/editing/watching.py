@@ -96,7 +96,18 @@ class Watcher:
             planes: list[Index] = list(np.ndindex(*book.shape[:-2]))
         else:
             planes = [in_view]
-        return sum(self.look_at(book, index) for index in planes) > 0
+        return self._look_at_type(book) + sum(self.look_at(book, index) for index in planes) > 0
+
+    def _look_at_type(self, book: LayerBook) -> bool:
+        """Journal that labels are of another type."""
+        before, after = book.dtype, np.dtype(book.layer.data.dtype)
+        if before == after:
+            return False
+        cause = {"dtype": str(after), "was_dtype": str(before)}
+        book.dtype = after
+        edit = Edit("other", plane=self.plane_of(book, None), cause=cause)
+        self._desk.record(book, edit, Spread.of(None))
+        return True
 
     def look_at(self, book: LayerBook, index: Index) -> bool:
         """Journal what happened to one plane that nobody told of: True if anything did."""

@@ -218,6 +218,9 @@ def test_many_are_decided_beside_the_window(
     labels_of(controller).paint((26, 26), 9)
     controller.editing.undo()
     assert (labels_of(controller).data == 9).any(), "one thing after the other"
+    assert "still on its way" in controller.activity
+    controller.editing.accept(chosen)
+    assert "still on its way" in controller.activity
     runner.finish(EDIT_LANE)
     assert len(rows(controller)) == 5, "it is made again, on what is there now"
     runner.finish(EDIT_LANE)

@@ -188,6 +188,19 @@ def test_a_label_too_large_for_the_type_widens_it_for_as_long_as_it_is_there() -
     check(controller)
 
 
+def test_labels_of_another_type_are_noticed() -> None:
+    controller = session()
+    layer = labels_of(controller)
+    layer.data = layer.data.astype(np.uint8)
+    controller.look_at_edits()
+    layer.paint((48, 48), 9)
+    check(controller)
+    controller.editing.undo()
+    controller.editing.undo()
+    assert layer.data.dtype == np.int32
+    check(controller)
+
+
 def test_a_layer_of_another_shape_begins_anew() -> None:
     controller = session()
     layer = labels_of(controller)
