@@ -13,8 +13,9 @@ from napari_vlseg.errors import PromptError
 from napari_vlseg.object_table import ObjectTable, RowChange
 from napari_vlseg.pixel_changes import PixelChange
 from napari_vlseg.ui.clicks.spots import Spot, spot_in_view
-from napari_vlseg.ui.editing.book import Index, LayerBook
+from napari_vlseg.ui.editing.book import LayerBook
 from napari_vlseg.ui.editing.rows import Said, committed, highest_label
+from napari_vlseg.ui.editing.spread import Index
 from napari_vlseg.ui.layers import read_plane
 from napari_vlseg.ui.objects import is_one_of
 from napari_vlseg.ui.planes import PlaneRecord, Standing

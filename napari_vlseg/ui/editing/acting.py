@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from napari_vlseg.corrections.edits import Edit
 from napari_vlseg.ui.editing.actions import Cause, Planner
 from napari_vlseg.ui.editing.beside import Ready
-from napari_vlseg.ui.editing.book import MANY, LayerBook
+from napari_vlseg.ui.editing.book import LayerBook
+from napari_vlseg.ui.editing.past import MANY
 from napari_vlseg.ui.editing.rows import Stamp
 
 if TYPE_CHECKING:

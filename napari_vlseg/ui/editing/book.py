@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from math import prod
 from weakref import ref
 
@@ -15,34 +15,11 @@ from napari_vlseg.corrections.ledger import Ledger
 from napari_vlseg.object_table import ObjectTable
 from napari_vlseg.pixel_changes import PixelChange
 from napari_vlseg.ui.editing.composed import Written
-from napari_vlseg.ui.editing.spread import Spread, runs_of, squeezed_axis, without_axis
+from napari_vlseg.ui.editing.past import OF_THE_PLUGIN, Past
+from napari_vlseg.ui.editing.spread import Index, Spread, runs_of, squeezed_axis, without_axis
 from napari_vlseg.ui.geometry import Key
 from napari_vlseg.ui.layers import narrow, read_plane, type_for, write_pixels
 from napari_vlseg.ui.planes import Basis, PlaneRecord
-
-Index = tuple[int, ...]
-"""Position of a plane on the leading axes of the journal's array."""
-
-Counts = dict[Index, np.ndarray]
-"""How often people edited each pixel of planes: int16 in row-major order."""
-
-Decisions = dict[tuple[str, str], tuple[int, str]]
-"""By object and status: number of the edit that gave it last, and the status before."""
-
-OF_THE_PLUGIN = frozenset(("propose", "threshold", "import"))
-"""Kinds of edits that nobody drew: composing anew may take them back."""
-
-
-@dataclass(frozen=True)
-class Past:
-    """What people did in earlier sessions."""
-
-    counts: Counts = field(default_factory=dict)
-    decisions: Decisions = field(default_factory=dict)
-
-
-MANY = 2000
-"""Objects from which on an edit is made ready beside the window."""
 
 
 class LayerBook:
@@ -67,9 +44,7 @@ class LayerBook:
         """Type of the labels that the journal knows of."""
         self.is_news = False
         """Whether something happened that nobody has looked at yet."""
-        self.decisions: Decisions = {}
-        self.heavy: set[int] = set()
-        """Numbers of edits of very many objects."""
+        self.past = Past()
         self._last = ledger.last
         self._bases: dict[int, tuple[Index, Basis, Basis]] = {}
         self.records: dict[Index, PlaneRecord] = {}
@@ -209,43 +184,28 @@ class LayerBook:
 
     def recall(self, past: Past) -> None:
         """Take in what people did in earlier sessions."""
-        self.decisions = past.decisions | self.decisions
+        self.past.follow(past)
         for index, times in past.counts.items():
             self.record(index).count_edits(times)
 
-    def count(self, counts: Counts, flat: np.ndarray, sign: int) -> None:
+    def count(self, counts: dict[Index, np.ndarray], flat: np.ndarray, sign: int) -> None:
         """Add an edit of pixels to what people edited."""
         for index, _, local in self._planes_of(flat):
             counts.setdefault(index, np.zeros(self._size, np.int16))[local] += np.int16(sign)
-
-    def note(self, edit: Edit, decisions: Decisions | None = None) -> None:
-        """Remember which edit, as it is journalled, rejected or flagged which object."""
-        noted = self.decisions if decisions is None else decisions
-        if len(edit.rows) > MANY:
-            self.heavy.add(edit.number)
-        for row in edit.rows:
-            if row.old is None or row.new is None:
-                continue
-            status = row.new.get("status")
-            if status in ("rejected", "flagged"):
-                noted[row.uid, status] = edit.number, str(row.old["status"])
 
     def catch_up(self) -> None:
         """Follow a journal that went on after the edits of another: its numbers are higher now."""
         offset, self._last = self.ledger.last - self._last, self.ledger.last
         if offset:
             self._bases = {number + offset: basis for number, basis in self._bases.items()}
-            self.heavy = {number + offset for number in self.heavy}
-            self.decisions = {
-                key: (number + offset, status) for key, (number, status) in self.decisions.items()
-            }
+            self.past.shift(offset)
 
     def append(self, edit: Edit) -> Edit:
         """Journal an edit, and remember its number."""
         self.catch_up()
         journalled = self.ledger.append(edit)
         self._last = journalled.number
-        self.note(journalled)
+        self.past.note(journalled)
         return journalled
 
     def take_back(self, redo: bool) -> Edit | None:

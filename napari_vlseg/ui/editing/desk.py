@@ -18,13 +18,13 @@ from napari_vlseg.pixel_changes import PixelChange
 from napari_vlseg.ui.editing.acting import Actor
 from napari_vlseg.ui.editing.actions import Cause, ObjectActions, Planner
 from napari_vlseg.ui.editing.beside import Beside, Ready
-from napari_vlseg.ui.editing.book import Index, LayerBook
+from napari_vlseg.ui.editing.book import LayerBook
 from napari_vlseg.ui.editing.composed import Written
 from napari_vlseg.ui.editing.history import History
 from napari_vlseg.ui.editing.mirroring import Mirror
 from napari_vlseg.ui.editing.opening import open_book
 from napari_vlseg.ui.editing.pace import Pace
-from napari_vlseg.ui.editing.spread import Spread
+from napari_vlseg.ui.editing.spread import Index, Spread
 from napari_vlseg.ui.editing.watching import Watcher
 
 if TYPE_CHECKING:

@@ -12,7 +12,8 @@ from napari_vlseg.corrections.edits import Edit
 from napari_vlseg.errors import PromptError
 from napari_vlseg.events import Progress, Work
 from napari_vlseg.ui.editing.beside import Ready
-from napari_vlseg.ui.editing.book import OF_THE_PLUGIN, LayerBook, Past
+from napari_vlseg.ui.editing.book import LayerBook
+from napari_vlseg.ui.editing.past import OF_THE_PLUGIN, Past
 from napari_vlseg.ui.layers import color
 from napari_vlseg.ui.runner import Handlers
 
@@ -57,7 +58,7 @@ class History:
             if desk.beside.busy:
                 raise PromptError("The edit before is still on its way: try again then.")
             number = _number(book, redo)
-            if number in book.heavy:
+            if number in book.past.heavy:
                 self._step_beside(book, number, redo)
                 return
             about = book.ledger.edit(number) if number else None
@@ -169,7 +170,7 @@ def _past(book: LayerBook, upto: int) -> Work[Past]:
         about = book.ledger.edit(record.cause["of"]) if record.op in ("undo", "redo") else record
         if about.op not in OF_THE_PLUGIN and about.pixels is not None:
             book.count(past.counts, about.pixels.indices(), -1 if record.op == "undo" else 1)
-        book.note(record, past.decisions)
+        past.note(record)
     return past
 
 

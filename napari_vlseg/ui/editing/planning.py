@@ -12,8 +12,9 @@ from napari_vlseg.corrections.edits import Edit
 from napari_vlseg.errors import PromptError
 from napari_vlseg.object_table import ObjectTable, RowChange
 from napari_vlseg.pixel_changes import PixelChange
-from napari_vlseg.ui.editing.book import Index, LayerBook
+from napari_vlseg.ui.editing.book import LayerBook
 from napari_vlseg.ui.editing.rows import Stamp, changed
+from napari_vlseg.ui.editing.spread import Index
 from napari_vlseg.workflow.splitting import split_object
 
 _MOSTLY = 0.5
@@ -226,7 +227,7 @@ def _places(pixels: PixelChange | None, label: int) -> np.ndarray:
 
 def _decision(book: LayerBook, uid: str, status: str) -> tuple[int, str]:
     """Number of the edit that gave an object its status, and the status before."""
-    found = book.decisions.get((uid, status))
+    found = book.past.decisions.get((uid, status))
     if found is None:
         raise PromptError("The journal of this image is still being read: try again in a moment.")
     return found

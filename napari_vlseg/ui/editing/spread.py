@@ -10,6 +10,9 @@ import numpy as np
 from napari_vlseg.pixel_changes import PixelChange
 from napari_vlseg.ui.objects import is_one_of
 
+Index = tuple[int, ...]
+"""Position of a plane on the leading axes of the journal's array."""
+
 
 @dataclass(frozen=True, eq=False)
 class Spread:

@@ -11,9 +11,9 @@ import numpy as np
 from napari.layers import Labels
 
 from napari_vlseg.corrections.edits import Edit
-from napari_vlseg.ui.editing.book import Index, LayerBook
+from napari_vlseg.ui.editing.book import LayerBook
 from napari_vlseg.ui.editing.rows import drawn
-from napari_vlseg.ui.editing.spread import Spread
+from napari_vlseg.ui.editing.spread import Index, Spread
 from napari_vlseg.ui.editing.strokes import stroke_of
 
 if TYPE_CHECKING:

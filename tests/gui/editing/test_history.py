@@ -57,7 +57,7 @@ def test_everything_is_taken_back_and_done_again(
     stack: bool, beside: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if beside:
-        monkeypatch.setattr("napari_vlseg.ui.editing.book.MANY", 0)
+        monkeypatch.setattr("napari_vlseg.ui.editing.past.MANY", 0)
         monkeypatch.setattr("napari_vlseg.ui.editing.acting.MANY", 0)
     controller = session(np.stack([blobs(), blobs()]) if stack else None)
     front = controller.images.index(controller.images.require())

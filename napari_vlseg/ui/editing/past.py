@@ -1,0 +1,58 @@
+"""What is remembered of the edits of a layer beside what they left: by their numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from napari_vlseg.corrections.edits import Edit
+from napari_vlseg.ui.editing.spread import Index
+
+OF_THE_PLUGIN = frozenset(("propose", "threshold", "import"))
+"""Kinds of edits that nobody drew: composing anew may take them back."""
+
+MANY = 2000
+"""Objects from which on an edit is made ready beside the window."""
+
+
+@dataclass(eq=False)
+class Past:
+    """Of some edits of a layer.
+
+    Attributes
+    ----------
+    counts : dict of index to numpy.ndarray
+        How often people edited each pixel of planes: int16 in row-major order.
+    decisions : dict of (uid, status) to (number, status)
+        The edit that rejected or flagged an object last, and the status before.
+    heavy : set of int
+        Edits of very many objects.
+    """
+
+    counts: dict[Index, np.ndarray] = field(default_factory=dict)
+    decisions: dict[tuple[str, str], tuple[int, str]] = field(default_factory=dict)
+    heavy: set[int] = field(default_factory=set)
+
+    def note(self, edit: Edit) -> None:
+        """Take in an edit as it is journalled."""
+        if len(edit.rows) > MANY:
+            self.heavy.add(edit.number)
+        for row in edit.rows:
+            if row.old is None or row.new is None:
+                continue
+            status = row.new.get("status")
+            if status in ("rejected", "flagged"):
+                self.decisions[row.uid, status] = edit.number, str(row.old["status"])
+
+    def follow(self, earlier: Past) -> None:
+        """Take in what was before, but for the counts."""
+        self.decisions = earlier.decisions | self.decisions
+        self.heavy |= earlier.heavy
+
+    def shift(self, offset: int) -> None:
+        """The edits have higher numbers now."""
+        self.heavy = {number + offset for number in self.heavy}
+        self.decisions = {
+            key: (number + offset, status) for key, (number, status) in self.decisions.items()
+        }
