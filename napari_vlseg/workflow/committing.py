@@ -47,13 +47,6 @@ class LabelChange:
             self.after,
         )
 
-    def applied(self, labels: np.ndarray) -> np.ndarray:
-        """A copy of the labels (H, W) with the change, wider where the number needs it."""
-        highest = int(self.after.max(initial=0))
-        changed = labels.astype(np.result_type(labels.dtype, np.min_scalar_type(highest)))
-        changed[self.rows, self.cols] = self.after
-        return changed
-
 
 def apply_mask(
     labels: np.ndarray,

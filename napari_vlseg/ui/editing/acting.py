@@ -38,7 +38,7 @@ class Actor:
         with desk.controller.told():
             book = desk.require()
             desk.get_ready(book.layer)
-            stamp = desk.pace.acted()
+            stamp = desk.pace.acted().shared(n_objects)
             if n_objects > MANY:
                 self._act_beside(book, planner, cause, stamp)
                 return None

@@ -112,10 +112,11 @@ def merge(book: LayerBook, uids: Sequence[str], stamp: Stamp) -> Plan:
         raise PromptError("Merging takes two objects or more: select another one.")
     into = max(chosen, key=lambda uid: table.get(uid, "area"))
     others = [uid for uid in chosen if uid != into]
+    whole = Stamp(stamp.by, stamp.at, stamp.seconds * len(chosen))
     label = table.get(into, "label")
     pixels = book.pixels_of(_labels(table, others), label)
     rows = (
-        changed(table, into, stamp, status="edited", source=_touched_source(table, into)),
+        changed(table, into, whole, status="edited", source=_touched_source(table, into)),
         *(table.removed(uid) for uid in others),
     )
     said = f"merged {counted(len(chosen))} into object {label}"

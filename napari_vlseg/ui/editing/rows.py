@@ -48,6 +48,10 @@ class Stamp:
     at: str = ""
     seconds: float = 0.0
 
+    def shared(self, n_objects: int) -> Stamp:
+        """For each of several objects that the time was given to together."""
+        return Stamp(self.by, self.at, round(self.seconds / max(n_objects, 1), 3))
+
 
 def changed(table: ObjectTable, uid: str, stamp: Stamp, **cells: Any) -> RowChange:
     """What a person's edit of an object changes, counted and dated."""
@@ -77,8 +81,7 @@ def drawn(
     """
     gained = pixels.gained().keys()
     takers = gained or pixels.lost().keys()
-    rest = Stamp(stamp.by, stamp.at)
-    share = Stamp(stamp.by, stamp.at, stamp.seconds / max(len(takers), 1))
+    rest, share = Stamp(stamp.by, stamp.at), stamp.shared(len(takers))
     changes = []
     for label, growth in sorted(pixels.area_change().items()):
         uid, mine = _owner(table, label), share if label in takers else rest

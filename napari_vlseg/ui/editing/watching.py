@@ -75,7 +75,7 @@ class Watcher:
 
     def look_if_told(self, layer: Labels) -> None:
         """Look at a layer if napari told of anything but a stroke since the last time."""
-        if layer in self._told and not self.is_drawing(layer):
+        if layer in self._told and not self._is_busy(layer):
             self._told.discard(layer)
             self.look(layer)
 
@@ -83,7 +83,7 @@ class Watcher:
         """See `EditDesk.look`."""
         desk = self._desk
         book = desk.known(layer)
-        if book is None or self.is_drawing(layer) or desk.controller.results.is_preview(layer):
+        if book is None or self._is_busy(layer):
             return False
         if not book.fits:
             desk.book(layer)
@@ -97,6 +97,10 @@ class Watcher:
         else:
             planes = [in_view]
         return self._look_at_type(book) + sum(self.look_at(book, index) for index in planes) > 0
+
+    def _is_busy(self, layer: Labels) -> bool:
+        """Whether a layer shows what is not to stay, or a stroke that has not ended."""
+        return self.is_drawing(layer) or self._desk.controller.results.is_preview(layer)
 
     def _look_at_type(self, book: LayerBook) -> bool:
         """Journal that labels are of another type."""

@@ -9,6 +9,7 @@ import pytest
 
 from napari_vlseg.ui.controller import Controller
 from napari_vlseg.ui.editing.beside import EDIT_LANE
+from napari_vlseg.ui.editing.pace import Pace
 from tests.gui.editing.scenes import check, labels_of, rows, segment, session, uid
 from tests.gui.fakes import ManualRunner, blobs
 
@@ -38,6 +39,16 @@ def test_several_are_accepted_at_once(controller: Controller) -> None:
     controller.editing.accept(uids(controller, 1))
     assert controller.activity == "The objects are accepted already."
     assert n_edits(controller) == before + 1
+
+
+def test_time_is_shared_by_the_objects_that_it_was_given_to(controller: Controller) -> None:
+    times = iter([0.0, 6.0, 14.0])
+    controller.editing.pace = Pace(lambda: next(times))
+    controller.editing.accept(uids(controller, 1, 2, 3))
+    assert [rows(controller)[n]["edit_seconds"] for n in (1, 2, 3)] == [2.0, 2.0, 2.0]
+    controller.editing.merge(uids(controller, 1, 2))
+    kept = [row["edit_seconds"] for label, row in rows(controller).items() if label in (1, 2)]
+    assert kept == [10.0]
 
 
 def test_what_is_accepted_is_not_altered_by_proposals(controller: Controller) -> None:
