@@ -189,6 +189,6 @@ def test_progress_counts_what_a_person_decided() -> None:
     table.apply([table.removed("o1")])
     listing.update(["o1"])
     assert count(listing.columns) == Count(3, 1, 4)
-    assert text(Count(3, 1, 5), 3, 12) == "3 of 5 reviewed · 1 flagged · images done: 3 of 12"
-    assert text(Count(0, 0, 0)) == "0 of 0 reviewed"
+    assert text(Count(3, 1, 5), 3, 12) == "3/5 reviewed · 1 flagged · 3/12 images"
+    assert text(Count(0, 0, 0)) == "0/0 reviewed"
     assert Count().fraction == 0

@@ -48,7 +48,7 @@ def test_two_fingers_on_the_canvas_and_in_the_list(segmented: Any, qtbot: Any) -
     for key in canvas_actions:
         press_key(qtbot, segmented, key)
     assert sorted(statuses(segmented)) == ["accepted", "proposed", "proposed", "rejected"]
-    assert review.progress.text.text() == "2 of 4 reviewed"
+    assert review.progress.text.text() == "2/4 reviewed"
     review.table.setFocus()
     qtbot.keyClick(review.table, Qt.Key.Key_Q)
     assert "flagged" in statuses(segmented)

@@ -49,9 +49,9 @@ def text(counted: Count, images_done: int = 0, images: int = 0) -> str:
     images_done, images : int
         Of the project; 0 images is no project.
     """
-    parts = [f"{counted.reviewed} of {counted.total} reviewed"]
+    parts = [f"{counted.reviewed}/{counted.total} reviewed"]
     if counted.flagged:
         parts.append(f"{counted.flagged} flagged")
     if images:
-        parts.append(f"images done: {images_done} of {images}")
+        parts.append(f"{images_done}/{images} images")
     return " · ".join(parts)

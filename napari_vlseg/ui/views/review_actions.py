@@ -77,7 +77,7 @@ class ReviewActions(QWidget):
 
     def show_object(self, line: str, tip: str, class_name: str, comment: str) -> None:
         """Show the object in review; an empty line is none."""
-        self.line.setText(line or "no object in review: press J, or choose a row")
+        self.line.setText(line or "press J, or choose a row")
         self.line.setToolTip(tip)
         for widget in (*self.decisions.values(), self.class_, self.comment):
             widget.setEnabled(bool(line))

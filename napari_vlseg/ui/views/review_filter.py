@@ -13,6 +13,10 @@ from napari_vlseg.ui.review.listing import SORTS, Query
 from napari_vlseg.ui.views.parts import column, hint, narrow_combo, push, row, tool
 
 _TYPING_MS = 200
+_COUNTED = (
+    "Reviewed: objects of this image that are accepted, edited or rejected.\n"
+    "Images: those of the project that are done."
+)
 _STEPS = 1000
 _ALL = frozenset(STATUSES)
 _SHOWN = {
@@ -34,7 +38,7 @@ class ReviewProgress(QWidget):
         self.bar.setRange(0, _STEPS)
         self.bar.setTextVisible(False)
         self.bar.setFixedHeight(6)
-        self.bar.setToolTip("Objects of this image that are accepted, edited or rejected")
+        self.bar.setToolTip(_COUNTED)
         self.text = QElidingLabel()
         self.text.setElideMode(Qt.TextElideMode.ElideRight)
         self.text.setMinimumWidth(40)
@@ -51,7 +55,7 @@ class ReviewProgress(QWidget):
     def show_progress(self, text: str, fraction: float) -> None:
         """Show how far it is."""
         self.text.setText(text)
-        self.text.setToolTip(text)
+        self.text.setToolTip(f"{text}\n{_COUNTED}")
         self.bar.setValue(round(fraction * _STEPS))
 
 
