@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from napari_vlseg.ui.dock_widget import VlsegWidget
 
 SIDE = 4096
-N_STROKES = 40
+N_STROKES = 25
 N_MOVES = 20
 LIMIT_MS = 2.0
 STALL_LIMIT_MS = 100.0
@@ -142,7 +142,7 @@ def _strokes(widget: VlsegWidget, layer: Any) -> tuple[list[float], list[float],
             _move(canvas, point)
         QTest.mouseRelease(canvas, Qt.MouseButton.LeftButton, pos=points[-1])
         with beat.listening() as quiet:
-            pump(0.4)
+            pump(0.25)
         if number:  # the first one warms up
             journalling.append(spent["journalling"])
             painting.append(spent["painting"])
