@@ -6,7 +6,7 @@ answer is used only if the question is still the one that was asked.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -88,8 +88,6 @@ class Controller:
         self.policy: Policy = load_preferences().policy
         self.asking = MergeQuestion(self)
         self.outlines = False
-        self.redraw: Callable[[], object] = lambda: None
-        """Draws the canvas at once; set by the window."""
         self.activity = ""
         self.warnings: dict[str, str] = {}
         self.edits = 0

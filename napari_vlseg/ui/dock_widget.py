@@ -13,6 +13,7 @@ from qtpy.QtWidgets import QTabWidget, QVBoxLayout, QWidget
 from napari_vlseg.exporters import formats
 from napari_vlseg.models.registry import specs
 from napari_vlseg.samples import sample_names
+from napari_vlseg.ui.canvas_context import keep_canvas_current
 from napari_vlseg.ui.controller import Controller
 from napari_vlseg.ui.jobs import ClickModelLoader, ModelLoader, load_by_registry
 from napari_vlseg.ui.keys import CanvasKeys, key_texts, register_keys
@@ -93,7 +94,7 @@ class VlsegWidget(QWidget):
         self._lay_out()
         self.actions_of_keys = self._actions()
         canvas = viewer.window._qt_viewer.canvas.native
-        self.controller.redraw = canvas.repaint
+        self._let_canvas_be = keep_canvas_current(viewer, canvas)
         self.canvas_keys = CanvasKeys(canvas, self.actions_of_keys, self._hold_space)
         self.review_keys = ReviewKeys(canvas, self.review.table, self.actions_of_keys)
         wire(self)
@@ -137,6 +138,7 @@ class VlsegWidget(QWidget):
         self.controller.look_at_edits()
         self.controller.desk.save_now()
         self.controller.close()
+        self._let_canvas_be()
         self.canvas_keys.close()
         self.review_keys.close()
         self._unbind()

@@ -77,9 +77,6 @@ class Shown:
             self._keeper.saver.save(labels, leaving=True)
         for layer in layers_of(controller.viewer, image, labels):
             controller.viewer.layers.remove(layer)
-        # Where layers go and others come between two frames, vispy lets OpenGL draw from buffers
-        # that are gone, and the program ends.
-        controller.redraw()
 
     def close(self) -> None:
         """Leave the rest to the viewer."""
