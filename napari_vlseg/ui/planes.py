@@ -143,11 +143,25 @@ class PlaneRecord:
 
     def set(self, flat: np.ndarray, values: np.ndarray) -> None:
         """Pixels, by row-major index, have other values."""
-        wider = np.result_type(self.current, np.min_scalar_type(int(values.max(initial=0))))
-        if wider != self.current.dtype:
-            self.current = self.current.astype(wider)
+        self._widen(int(values.max(initial=0)))
         self.current.reshape(-1)[flat] = values
         self.version += 1
+
+    def fill(self, rows: slice, cols: slice, painted: np.ndarray, value: int) -> None:
+        """A person gave pixels of a box another value; `painted` is bool, of the box."""
+        self._widen(value)
+        box = self.current[rows, cols]
+        if self._times_edited is None:
+            self._times_edited = np.zeros(self.current.size, np.int16)
+        times = self._times_edited.reshape(self.current.shape)[rows, cols]
+        times += painted & (box != value)
+        box[painted] = value
+        self.version += 1
+
+    def _widen(self, value: int) -> None:
+        wider = np.result_type(self.current, np.min_scalar_type(value))
+        if wider != self.current.dtype:
+            self.current = self.current.astype(wider)
 
     def count_edit(self, flat: np.ndarray, sign: int) -> None:
         """A person's edit of pixels, by row-major index, was made (1) or taken back (-1)."""

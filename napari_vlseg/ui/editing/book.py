@@ -16,6 +16,7 @@ from napari_vlseg.object_table import ObjectTable
 from napari_vlseg.pixel_changes import PixelChange
 from napari_vlseg.ui.editing.composed import Written
 from napari_vlseg.ui.editing.past import OF_THE_PLUGIN, Past
+from napari_vlseg.ui.editing.patches import Patch
 from napari_vlseg.ui.editing.spread import Index, Spread, runs_of, squeezed_axis, without_axis
 from napari_vlseg.ui.geometry import Key
 from napari_vlseg.ui.layers import narrow, read_plane, type_for, write_pixels
@@ -148,6 +149,16 @@ class LayerBook:
             record.set(local, spread.new[part])
             if edit.op not in OF_THE_PLUGIN:
                 record.count_edit(local, sign)
+
+    def change_by(self, patch: Patch) -> PixelChange | None:
+        """The change that a large fill makes."""
+        before = self.record(patch.index).current[patch.rows, patch.cols]
+        return patch.change(before, self.shape[-1], self._offset(patch.index))
+
+    def follow_patch(self, edit: Edit, patch: Patch) -> None:
+        """Take a large fill into the memory."""
+        self.table.apply_with(edit.pixels, edit.rows)
+        self.record(patch.index).fill(patch.rows, patch.cols, patch.painted, patch.new)
 
     def values(self, flat: np.ndarray) -> np.ndarray:
         """What the journal says of pixels, by ascending index."""

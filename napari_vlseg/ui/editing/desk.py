@@ -24,6 +24,7 @@ from napari_vlseg.ui.editing.history import History
 from napari_vlseg.ui.editing.mirroring import Mirror
 from napari_vlseg.ui.editing.opening import open_book
 from napari_vlseg.ui.editing.pace import Pace
+from napari_vlseg.ui.editing.patches import Patch
 from napari_vlseg.ui.editing.spread import Index, Spread
 from napari_vlseg.ui.editing.watching import Watcher
 
@@ -163,9 +164,12 @@ class EditDesk(ObjectActions):
         """What happens to a layer in this context is our own doing."""
         return self._watcher.writing(layer)
 
-    def record(self, book: LayerBook, edit: Edit, spread: Spread) -> Edit:
+    def record(self, book: LayerBook, edit: Edit, taken: Spread | Patch) -> Edit:
         """Journal an edit that the layer shows already."""
-        book.remember(edit, 1, spread)
+        if isinstance(taken, Patch):
+            book.follow_patch(edit, taken)
+        else:
+            book.remember(edit, 1, taken)
         return self.journal(book, edit)
 
     def journal(self, book: LayerBook, edit: Edit) -> Edit:

@@ -12,6 +12,7 @@ from napari.layers import Labels
 
 from napari_vlseg.corrections.edits import Edit
 from napari_vlseg.ui.editing.book import LayerBook
+from napari_vlseg.ui.editing.patches import Patch, patch_of
 from napari_vlseg.ui.editing.rows import drawn
 from napari_vlseg.ui.editing.spread import Index, Spread
 from napari_vlseg.ui.editing.strokes import stroke_of
@@ -132,20 +133,24 @@ class Watcher:
         book = self._desk.known(layer)
         if book is None or layer is self._written or not book.fits:
             return
-        stroke = stroke_of(event.value, layer.data.shape)
-        pixels, spread = book.change_to(stroke.flat, stroke.new)
+        patch = patch_of(event.value, layer.data.shape) if layer.data.shape == book.shape else None
+        taken: Spread | Patch
+        if patch is not None:
+            pixels, taken = book.change_by(patch), patch
+        else:
+            stroke = stroke_of(event.value, layer.data.shape)
+            pixels, taken = book.change_to(stroke.flat, stroke.new)
         if pixels is not None:
-            index = self.plane_of(book, pixels)
-            self._journal(book, _op(layer, pixels), pixels, index, spread)
+            self._journal(book, _op(layer, pixels), pixels, self.plane_of(book, pixels), taken)
         self._desk.controller.results.end_preview(layer)
 
     def _journal(
-        self, book: LayerBook, op: str, pixels: PixelChange, index: Index, spread: Spread
+        self, book: LayerBook, op: str, pixels: PixelChange, index: Index, taken: Spread | Patch
     ) -> None:
         desk = self._desk
         name = desk.controller.clicks.class_name
         rows = drawn(book.table, pixels, name, desk.pace.acted())
-        desk.record(book, Edit(op, pixels, rows, index), spread)
+        desk.record(book, Edit(op, pixels, rows, index), taken)
 
     def _on_data(self, event: Any) -> None:
         if event.source is not self._written:

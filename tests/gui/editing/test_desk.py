@@ -172,6 +172,24 @@ def test_labels_that_are_brought_along_are_where_history_begins() -> None:
     check(controller)
 
 
+@pytest.mark.parametrize("stack", [False, True])
+def test_a_large_fill_is_told_by_its_box(stack: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("napari_vlseg.ui.editing.patches._LARGE", 100)
+    controller = session(np.stack([blobs()] * 2) if stack else None)
+    layer = labels_of(controller)
+    front = controller.images.index(controller.images.require())
+    before = layer.data.copy()
+    for place, value in (((0, 0), 300), ((26, 26), 300), ((26, 90), 0), ((0, 0), 0)):
+        layer.fill((*front, *place), value)
+        check(controller)
+    assert layer.data[front].max(initial=0) < 5
+    for _ in range(4):
+        controller.editing.undo()
+        check(controller)
+    np.testing.assert_array_equal(layer.data, before)
+    assert not controller.record.edited.any()
+
+
 def test_a_label_too_large_for_the_type_widens_it_for_as_long_as_it_is_there() -> None:
     controller = session(phrase="")
     layer = controller.viewer.add_labels(np.full(blobs().shape, 255, np.uint8))
