@@ -6,7 +6,6 @@ from collections import Counter
 from zlib import crc32
 
 import numpy as np
-import pytest
 
 from napari_vlseg.corrections.edits import OPS
 from napari_vlseg.corrections.ledger import Ledger
@@ -69,12 +68,15 @@ class Worked:
         assert now == self.past[-1]
 
 
-@pytest.fixture(scope="module")
-def worked() -> Worked:
-    return Worked(seed=0)
+def test_ten_thousand_random_edits() -> None:
+    """One test, so that they are made once however the tests are distributed."""
+    worked = Worked(seed=0)
+    every_kind_comes_up_on_every_plane(worked)
+    replaying_gives_the_labels_and_the_objects(worked)
+    taking_all_back_restores_the_proposals_and_redo_brings_all_back(worked)
 
 
-def test_every_kind_of_edit_comes_up_on_every_plane(worked: Worked) -> None:
+def every_kind_comes_up_on_every_plane(worked: Worked) -> None:
     edits = list(worked.ledger.edits())
     kinds = {edit.op for edit in edits}
     planes = {plane for edit in edits if edit.pixels for plane in edit.pixels.planes(SHAPE)}
@@ -84,7 +86,7 @@ def test_every_kind_of_edit_comes_up_on_every_plane(worked: Worked) -> None:
     assert len(worked.past) > N_EDITS / 2
 
 
-def test_replaying_gives_the_labels_and_the_objects(worked: Worked) -> None:
+def replaying_gives_the_labels_and_the_objects(worked: Worked) -> None:
     labels, table = replay(worked.ledger.edits(), SHAPE, np.int32)
     np.testing.assert_array_equal(labels, worked.labels)
     assert rows(table) == rows(worked.table)
@@ -93,7 +95,7 @@ def test_replaying_gives_the_labels_and_the_objects(worked: Worked) -> None:
     assert [table.get(uid, "area") for uid in uids] == areas.tolist()
 
 
-def test_taking_all_back_restores_the_proposals_and_redo_brings_all_back(worked: Worked) -> None:
+def taking_all_back_restores_the_proposals_and_redo_brings_all_back(worked: Worked) -> None:
     after = worked.labels.copy()
     undone = 0
     while len(worked.past) > 1:
