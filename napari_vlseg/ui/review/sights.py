@@ -50,6 +50,8 @@ class Sight:
 def find(layer: Labels, places: Places, label: int, in_view: Key) -> Sight | None:
     """Look for an object; None for a label that never was anywhere.
 
+    None too while one image goes and another comes, and the plane in view is not of the layer.
+
     Parameters
     ----------
     layer : napari.layers.Labels
@@ -60,7 +62,7 @@ def find(layer: Labels, places: Places, label: int, in_view: Key) -> Sight | Non
         The plane in view. It is the one that is looked at where the object is on it.
     """
     box = places.box(label)
-    if box is None:
+    if box is None or not len(box.first) == len(in_view) == layer.data.ndim:
         return None
     axes = _plane_axes(in_view)
     key = _plane_of(layer, label, box, in_view, axes)

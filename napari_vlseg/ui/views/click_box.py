@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QLabel, QToolButton, QWidget
 
 from napari_vlseg.models.registry import ModelSpec
 from napari_vlseg.prompts import ClassPrompt
-from napari_vlseg.ui.views.header import model_tip, model_title
+from napari_vlseg.ui.views.header import model_tip
 from napari_vlseg.ui.views.icons import swatch
 from napari_vlseg.ui.views.parts import column, narrow_combo, push, row, tool
 from napari_vlseg.workflow.outlines import Step, Tool
@@ -59,7 +59,8 @@ class ClickBox(QWidget):
         }
         self.model = narrow_combo("The model that outlines what you click")
         for number, spec in enumerate(specs):
-            self.model.addItem(model_title(spec), spec.name)
+            # The list is narrow: the tooltip has what choosing a model costs.
+            self.model.addItem(spec.name, spec.name)
             self.model.setItemData(number, model_tip(spec), Qt.ItemDataRole.ToolTipRole)
         self.model.activated.connect(
             lambda *_: self.model_chosen.emit(str(self.model.currentData()))
