@@ -92,7 +92,7 @@ def _report(reporter: Reporter, pool: Pool, points: tuple[Point, ...], out: Path
     try:
         plot(points, pool.name, out / "learning.png")
     except ImportError:
-        reporter.note("There is no picture, because matplotlib is not installed.")
+        reporter.note("There is no picture: install matplotlib (napari-vlseg[simulate]).")
     table = Table("arm", "objects", "AP@0.5", "Dice of matched", title=pool.name)
     for mean in means(points):
         budget = "all" if mean.budget < 0 else str(mean.budget)
