@@ -20,8 +20,9 @@ from rich.table import Table
 
 from napari_vlseg.training.evaluate_labels import Row, mean_of
 
-# No benchmark finds what an earlier one has encoded.
+# No benchmark finds what an earlier one has encoded, or leaves work to be restored.
 os.environ["NAPARI_VLSEG_CACHE_GB"] = "0"
+os.environ["NAPARI_VLSEG_UNSAVED"] = "off"
 
 SHORTEST_ROUND = 0.5
 """Seconds that a candidate is given in each round, at least."""
