@@ -15,6 +15,7 @@ from napari_vlseg.models.registry import specs
 from napari_vlseg.samples import sample_names
 from napari_vlseg.ui.canvas_context import keep_canvas_current
 from napari_vlseg.ui.controller import Controller
+from napari_vlseg.ui.garbage import look_at_all_again
 from napari_vlseg.ui.jobs import ClickModelLoader, ModelLoader, load_by_registry
 from napari_vlseg.ui.keys import CanvasKeys, key_texts, register_keys
 from napari_vlseg.ui.layers import warm_up
@@ -142,6 +143,7 @@ class VlsegWidget(QWidget):
         self.canvas_keys.close()
         self.review_keys.close()
         self._unbind()
+        look_at_all_again()
 
     def _lay_out(self) -> None:
         prompt = QWidget()

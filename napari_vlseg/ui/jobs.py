@@ -15,6 +15,7 @@ from napari_vlseg.models.registry import DEFAULT_MODEL, load_steps, require_prom
 from napari_vlseg.prompts import PromptTable, ReferencePrompt
 from napari_vlseg.proposals import PostProcess, Proposals
 from napari_vlseg.ui.editing.composed import Target, Written
+from napari_vlseg.ui.garbage import leave_out_what_there_is
 from napari_vlseg.ui.image_choice import Snapshot
 from napari_vlseg.ui.native import import_triton_apart
 from napari_vlseg.workflow.cache import EmbeddingCache
@@ -63,14 +64,14 @@ def load_by_registry(settings: ModelSettings) -> Work[Any]:
     """Load a model through the registry."""
     yield Progress("loading the model", 0, 0)
     import_triton_apart()
-    return (
-        yield from load_steps(
-            settings.name,
-            device=settings.device,
-            precision=settings.precision,
-            offline=settings.offline,
-        )
+    model = yield from load_steps(
+        settings.name,
+        device=settings.device,
+        precision=settings.precision,
+        offline=settings.offline,
     )
+    leave_out_what_there_is()
+    return model
 
 
 class LoadedModel(Generic[M]):
