@@ -14,10 +14,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 import torch
 from rich.console import Console
 from rich.table import Table
 
+from napari_vlseg.corrections.store import ImageEntry, Project
+from napari_vlseg.images import pixels_sha256
 from napari_vlseg.training.evaluate_labels import Row, mean_of
 
 # No benchmark finds what an earlier one has encoded, or leaves work to be restored.
@@ -163,6 +166,29 @@ def nuclei_parser(description: str | None) -> argparse.ArgumentParser:
     )
     parser.add_argument("--out", type=Path, default=Path("benchmark-results"), help="JSON files")
     return parser
+
+
+def pipeline_arguments(description: str | None) -> argparse.Namespace:
+    """What a benchmark of text, then clicks, on the DSB 2018 images is called with."""
+    parser = nuclei_parser(description)
+    parser.add_argument("--model", default="vlseg-mini", help="text model, name or folder")
+    parser.add_argument("--refine", default="sam-mini", help="click model, name or folder")
+    parser.add_argument("--every", type=int, default=1, help="take every n-th image alone")
+    return parser.parse_args()
+
+
+def empty_plane_in(folder: Path, side: int) -> ImageEntry:
+    """A new project with one image of zeros, uint8 (side, side), as its entry."""
+    pixels = np.zeros((side, side), np.uint8)
+    return Project.create(folder).add_image(
+        "plane",
+        source_path=None,
+        pixels_sha256=pixels_sha256(pixels),
+        shape=pixels.shape,
+        dtype=pixels.dtype,
+        axes="YX",
+        embed=pixels,
+    )
 
 
 def print_by_kind(rows: Sequence[Row], methods: Sequence[str], metrics: Mapping[str, str]) -> None:

@@ -16,11 +16,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from harness import Result, options, report
+from harness import Result, empty_plane_in, options, report
 from window import Heartbeat, pump, with_a_screen
 
-from napari_vlseg.corrections.store import ImageEntry, Project
-from napari_vlseg.images import pixels_sha256
 from napari_vlseg.object_table import ObjectTable
 from napari_vlseg.pixel_changes import PixelChange
 
@@ -84,7 +82,7 @@ def _measure(
 
 def _labels_in_project(widget: VlsegWidget, folder: Path, n_objects: int) -> Any:
     """A labels layer with its journal in a project, as after opening one."""
-    entry = _new_entry(folder)
+    entry = empty_plane_in(folder, SIDE)
     labels = _squares(n_objects)
     table = ObjectTable()
     rows = [table.added(label=label) for label in range(1, n_objects + 1)]
@@ -176,19 +174,6 @@ def _squares(n_objects: int) -> np.ndarray:
         top, left = row * step, col * step
         labels[top : top + step * 3 // 4, left : left + step * 3 // 4] = label
     return labels
-
-
-def _new_entry(folder: Path) -> ImageEntry:
-    pixels = np.zeros((SIDE, SIDE), np.uint8)
-    return Project.create(folder).add_image(
-        "plane",
-        source_path=None,
-        pixels_sha256=pixels_sha256(pixels),
-        shape=pixels.shape,
-        dtype=pixels.dtype,
-        axes="YX",
-        embed=pixels,
-    )
 
 
 if __name__ == "__main__":

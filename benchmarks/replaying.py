@@ -12,13 +12,11 @@ import time
 from pathlib import Path
 
 import numpy as np
-from harness import Result, options, report
+from harness import Result, empty_plane_in, options, report
 
 from napari_vlseg.corrections.edits import Edit
-from napari_vlseg.corrections.entry import ImageEntry
 from napari_vlseg.corrections.ledger import Ledger
 from napari_vlseg.corrections.store import Project
-from napari_vlseg.images import pixels_sha256
 from napari_vlseg.object_table import ObjectTable
 from napari_vlseg.pixel_changes import PixelChange
 
@@ -64,7 +62,7 @@ def main() -> bool:
     """Measure, report, and say whether every goal was reached."""
     arguments = options(__doc__, repeats=3)
     with tempfile.TemporaryDirectory() as folder:
-        entry = _new_entry(Path(folder) / "project")
+        entry = empty_plane_in(Path(folder) / "project", SIDE)
         ledger = entry.open_ledger()
         strokes = Strokes(ledger)
         writing = [strokes.draw() for _ in range(N_EDITS - N_SINCE)]
@@ -92,19 +90,6 @@ def main() -> bool:
         Result("journal of 10,000 strokes", size / 1e6, 20, "MB", "less"),
     ]
     return report("replaying", results, seconds, arguments.out)
-
-
-def _new_entry(folder: Path) -> ImageEntry:
-    pixels = np.zeros((SIDE, SIDE), np.uint8)
-    return Project.create(folder).add_image(
-        "plane",
-        source_path=None,
-        pixels_sha256=pixels_sha256(pixels),
-        shape=pixels.shape,
-        dtype=pixels.dtype,
-        axes="YX",
-        embed=pixels,
-    )
 
 
 def _seconds_to_open(folder: Path, expected: np.ndarray) -> float:

@@ -7,14 +7,13 @@ watershed and text → SAM start from one and the same probability map.
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 from collections.abc import Iterator, Sequence
 from time import perf_counter
 
 import numpy as np
-from harness import Result, nuclei_parser, print_by_kind, report
+from harness import Result, pipeline_arguments, print_by_kind, report
 from rich.console import Console
 from rich.progress import track
 
@@ -40,7 +39,7 @@ Row = dict[str, float | str]
 
 def main() -> bool:
     """Measure, report, and say whether the goals were reached."""
-    arguments = _arguments()
+    arguments = pipeline_arguments(__doc__)
     _, validation = split_by_group(read_index(arguments.dsb2018))
     images = load_images(arguments.dsb2018, validation)[:: arguments.every]
     model = napari_vlseg.load_model(arguments.model)
@@ -98,14 +97,6 @@ def _results(rows: Sequence[Row]) -> list[Result]:
         Result("above watershed", ours - mean_of(rows, f"{WATERSHED} ap0.5"), 0.0, "AP", "more"),
         Result("per image", mean_of(rows, f"{REFINED} seconds"), 10.0, "s", "less"),
     ]
-
-
-def _arguments() -> argparse.Namespace:
-    parser = nuclei_parser(__doc__)
-    parser.add_argument("--model", default="vlseg-mini", help="text model, name or folder")
-    parser.add_argument("--refine", default="sam-mini", help="click model, name or folder")
-    parser.add_argument("--every", type=int, default=1, help="take every n-th image alone")
-    return parser.parse_args()
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ right one, of all objects together and as the mean over images, where review hap
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,7 +16,7 @@ from statistics import fmean
 from time import perf_counter
 
 import numpy as np
-from harness import Result, nuclei_parser, report
+from harness import Result, pipeline_arguments, report
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
@@ -55,7 +54,7 @@ class Objects:
 
 def main() -> bool:
     """Measure, report, and say whether the goals were reached."""
-    arguments = _arguments()
+    arguments = pipeline_arguments(__doc__)
     _, validation = split_by_group(read_index(arguments.dsb2018))
     images = load_images(arguments.dsb2018, validation)
     model = napari_vlseg.load_model(arguments.model)
@@ -168,14 +167,6 @@ def _results(
             Result(f"{way}, above 1 − score", gain, 0.0, "AUROC", "more"),
         ]
     return [*results, Result("50,176 objects on 4096²", seconds, 2.0, "s", "less")]
-
-
-def _arguments() -> argparse.Namespace:
-    parser = nuclei_parser(__doc__)
-    parser.add_argument("--model", default="vlseg-mini", help="text model, name or folder")
-    parser.add_argument("--refine", default="sam-mini", help="click model, name or folder")
-    parser.add_argument("--every", type=int, default=1, help="take every n-th image alone")
-    return parser.parse_args()
 
 
 if __name__ == "__main__":

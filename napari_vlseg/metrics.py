@@ -15,42 +15,6 @@ _COUNTABLE = 10_000_000
 
 
 @dataclass(frozen=True, eq=False)
-class Matching:
-    """Which predicted object is which true one.
-
-    Attributes
-    ----------
-    truth_labels, pred_labels : numpy.ndarray, shape (n_matches,), int64
-        Label values of matched objects, pair by pair.
-    ious : numpy.ndarray, shape (n_matches,), float64
-        Intersection over union of each pair.
-    n_truth, n_pred : int
-        Objects in all.
-    """
-
-    truth_labels: np.ndarray
-    pred_labels: np.ndarray
-    ious: np.ndarray
-    n_truth: int
-    n_pred: int
-
-    @property
-    def true_positives(self) -> int:
-        """True objects that were found."""
-        return len(self.ious)
-
-    @property
-    def false_positives(self) -> int:
-        """Predicted objects that are no true one."""
-        return self.n_pred - self.true_positives
-
-    @property
-    def false_negatives(self) -> int:
-        """True objects that were not found."""
-        return self.n_truth - self.true_positives
-
-
-@dataclass(frozen=True, eq=False)
 class Overlaps:
     """Pairs of a true and a predicted object that share pixels.
 
@@ -69,6 +33,26 @@ class Overlaps:
     ious: np.ndarray
     n_truth: int
     n_pred: int
+
+
+@dataclass(frozen=True, eq=False)
+class Matching(Overlaps):
+    """Which predicted object is which true one: pairs in which each object occurs once at most."""
+
+    @property
+    def true_positives(self) -> int:
+        """True objects that were found."""
+        return len(self.ious)
+
+    @property
+    def false_positives(self) -> int:
+        """Predicted objects that are no true one."""
+        return self.n_pred - self.true_positives
+
+    @property
+    def false_negatives(self) -> int:
+        """True objects that were not found."""
+        return self.n_truth - self.true_positives
 
 
 def iou(a: np.ndarray, b: np.ndarray) -> float:

@@ -11,6 +11,7 @@ from typing import Any, get_args
 import numpy as np
 import pandas as pd
 
+from napari_vlseg.corrections.copying import add_copy
 from napari_vlseg.corrections.people import annotator_id
 from napari_vlseg.corrections.store import ImageEntry, Project
 from napari_vlseg.errors import ProjectError, SettingsError
@@ -183,16 +184,9 @@ def _row(
 def _copied(joined: Project, entry: ImageEntry) -> ImageEntry:
     """The image in the joined project: referred to where it has a file, else with its pixels."""
     image = entry.load_image()
-    return joined.add_image(
-        entry.name,
+    return add_copy(
+        joined,
+        entry,
         source_path=None if entry.is_embedded else image.path,
-        pixels_sha256=entry.pixels_sha256,
-        shape=entry.shape,
-        dtype=entry.dtype,
-        axes=entry.axes,
-        pixel_size=entry.pixel_size,
-        unit=entry.unit,
-        scale=entry.scale,
-        translate=entry.translate,
         embed=image.data if entry.is_embedded else None,
     )

@@ -57,7 +57,7 @@ def adapter_of(
         },
         "epochs": [_plain(asdict(curve)) for curve in state.curves],
         "best_epoch": state.best + 1,
-        "measured_on": "held-out objects" if len(course.held_out) else "the training objects",
+        "measured_on": "held-out objects" if course.is_held_out else "the training objects",
         "before": {"loss": _number(before.loss), "dice": before.dice},
         "after": {"loss": _number(after.loss), "dice": after.dice},
         "torch": torch.__version__,

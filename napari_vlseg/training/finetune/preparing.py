@@ -60,6 +60,16 @@ class Course:
     n_held_out: dict[str, int]
     sha256: str
 
+    @property
+    def is_held_out(self) -> bool:
+        """Whether anything was held out to measure on."""
+        return len(self.held_out) > 0
+
+    @property
+    def measured(self) -> TileSet:
+        """What is measured on: what was held out, or the training corrections without that."""
+        return self.held_out if self.is_held_out else self.training
+
 
 def prepare(
     model: ClipSegSegmenter,

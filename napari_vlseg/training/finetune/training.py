@@ -8,14 +8,13 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from napari_vlseg.events import Notice, Progress, Work
 from napari_vlseg.models.adapters import Adapter
 from napari_vlseg.models.clipseg import ClipSegSegmenter
 from napari_vlseg.models.devices import unless_short_of_memory
-from napari_vlseg.prompts import ClassPrompt, PromptTable
+from napari_vlseg.prompts import PromptTable
 from napari_vlseg.training.finetune.assessing import Assessment, assess
 from napari_vlseg.training.finetune.card import adapter_of
 from napari_vlseg.training.finetune.corrected import CorrectedPlane
@@ -139,38 +138,40 @@ def _epoch(tuner: Tuner, epoch: int, settings: FinetuneSettings) -> Work[float]:
 
 
 def _assess(tuner: Tuner, course: Course, model: ClipSegSegmenter) -> Assessment:
-    """On what was held out, or on the training corrections where nothing was."""
-    return assess(
-        tuner.decoder,
-        [text.detach() for text in tuner.texts],
-        [voice.name for voice in course.voices],
-        course.held_out if len(course.held_out) else course.training,
-        threshold=model.default_threshold,
-        patch_size=model.network.patch_size,
-    )
+    """What the tuner holds, each class asked for by its text."""
+    return _measured(tuner.decoder, [text.detach() for text in tuner.texts], course, model)
 
 
 def _before(model: ClipSegSegmenter, table: PromptTable, course: Course) -> Assessment:
-    """The base model on the same corrections, asked as the person would ask it."""
+    """The base model, asked as the person would ask it."""
     rows = {row.name: row for row in table.rows}
     vectors = []
     for voice in course.voices:
         row = rows[voice.name]
-        asked = row if row.phrases or row.references else None
-        vector = voice.text if asked is None else _vector(model, table, asked)
+        is_asked = row.phrases or row.references
+        vector = (
+            model.condition(row, table.templates, table.visual)[0].vector
+            if is_asked
+            else voice.text
+        )
         vectors.append(torch.tensor(vector, device=model.network.device))
+    return _measured(model.network.decoder, vectors, course, model)
+
+
+def _measured(
+    decoder: torch.nn.Module,
+    vectors: Sequence[torch.Tensor],
+    course: Course,
+    model: ClipSegSegmenter,
+) -> Assessment:
     return assess(
-        model.network.decoder,
+        decoder,
         vectors,
         [voice.name for voice in course.voices],
-        course.held_out if len(course.held_out) else course.training,
+        course.measured,
         threshold=model.default_threshold,
         patch_size=model.network.patch_size,
     )
-
-
-def _vector(model: ClipSegSegmenter, table: PromptTable, row: ClassPrompt) -> np.ndarray:
-    return model.condition(row, table.templates, table.visual)[0].vector
 
 
 def _mean(values: dict[str, float]) -> float:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from napari_vlseg.corrections.copying import add_copy
 from napari_vlseg.corrections.ledger import Ledger
 from napari_vlseg.corrections.store import ImageEntry, Project
 from napari_vlseg.errors import ConflictError, ProjectError, VlsegError
@@ -148,17 +149,10 @@ def adopt_job(
 
 
 def _adopted(project: Project, entry: ImageEntry, open_here: Ledger | None) -> ImageEntry:
-    new = project.add_image(
-        entry.name,
+    new = add_copy(
+        project,
+        entry,
         source_path=None if entry.absolute_path is None else Path(entry.absolute_path),
-        pixels_sha256=entry.pixels_sha256,
-        shape=entry.shape,
-        dtype=entry.dtype,
-        axes=entry.axes,
-        pixel_size=entry.pixel_size,
-        unit=entry.unit,
-        scale=entry.scale,
-        translate=entry.translate,
         embed=entry.load_image().data if entry.is_embedded else None,
     )
     for stored in entry.proposals():
