@@ -113,7 +113,8 @@ def finetune(
             )
             break
         found = _assess(tuner, course, model)
-        state.add(Curve(loss, found.loss, _mean(found.dice)), tuner)
+        held_out_loss = found.loss if course.is_held_out else math.nan
+        state.add(Curve(loss, held_out_loss, _mean(found.dice)), tuner)
         state.save(folder, tuner)
         yield Epoch("training", state.epoch, settings.epochs, *state.curves[-1].values)
     state.restore_best(tuner)

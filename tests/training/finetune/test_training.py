@@ -89,6 +89,16 @@ def test_the_card_tells_how_it_was_made(learn: Any) -> None:
     assert adapter.thresholds.keys() == {WORD}
 
 
+def test_without_held_out_objects_the_last_epoch_is_kept(learn: Any) -> None:
+    settings = FinetuneSettings(epochs=3, steps=2, batch=4, held_out_share=0, rate=0.5)
+    adapter, events = learn(settings)
+    assert adapter.card["best_epoch"] == 3, "a loss on what was trained on chooses nothing"
+    assert adapter.card["measured_on"] == "the training objects"
+    assert [epoch["held_out_loss"] for epoch in adapter.card["epochs"]] == [None] * 3
+    epochs = [event for event in events if isinstance(event, Epoch)]
+    assert all(math.isnan(epoch.held_out_loss) for epoch in epochs)
+
+
 def test_equal_seeds_give_equal_adapters(learn: Any) -> None:
     first, second = learn()[0], learn()[0]
     assert all(torch.equal(first.decoder[n], second.decoder[n]) for n in first.decoder)
