@@ -156,7 +156,8 @@ class ClipSegNetwork:
     @torch.inference_mode()
     def encode(self, pixels: torch.Tensor) -> Activations:
         """`activations` of normalised pixels, shape (n, 3, side, side)."""
-        return encoded(self.model, self.tower, pixels.to(self.device, self.dtype))
+        pixels = pixels.to(self.device, self.dtype)
+        return encoded(self.tower, self.model.extract_layers, self.model.decoder.reduces, pixels)
 
     @torch.inference_mode()
     def decode(self, activations: Activations, vectors: np.ndarray) -> np.ndarray:
@@ -203,14 +204,18 @@ class ClipSegNetwork:
         return self.model.clip.visual_projection(seen.pooler_output.float()).cpu().numpy()
 
 
-def encoded(model: Any, tower: Any, pixels: torch.Tensor) -> Activations:
+def encoded(
+    tower: Any, extract_layers: Sequence[int], reductions: Any, pixels: torch.Tensor
+) -> Activations:
     """What the decoder reads of tiles that a vision tower looks at.
 
     Parameters
     ----------
-    model : transformers.CLIPSegForImageSegmentation
     tower : torch.nn.Module
-        Its vision tower, or one like it.
+    extract_layers : sequence of int
+        Blocks of it that are read.
+    reductions : torch.nn.ModuleList
+        The decoder's first linear maps.
     pixels : torch.Tensor, shape (n, 3, side, side)
         Normalised, in the tower's place and precision.
 
@@ -219,7 +224,8 @@ def encoded(model: Any, tower: Any, pixels: torch.Tensor) -> Activations:
     tuple of torch.Tensor, float32, each of shape (n, 1 + patches, reduce_dim)
     """
     seen = tower(pixels, interpolate_pos_encoding=True, output_hidden_states=True)
-    return reduced(model, [state.float() for state in seen.hidden_states])
+    layers = [seen.hidden_states[layer + 1].float() for layer in extract_layers]
+    return _reduced(reductions, layers)
 
 
 def reduced(model: Any, states: Sequence[torch.Tensor]) -> Activations:
@@ -237,9 +243,13 @@ def reduced(model: Any, states: Sequence[torch.Tensor]) -> Activations:
         One per extracted layer, in their order.
     """
     layers = [states[layer + 1] for layer in model.extract_layers]
+    return _reduced(model.decoder.reduces, layers)
+
+
+def _reduced(reductions: Any, layers: Sequence[torch.Tensor]) -> Activations:
     # The decoder starts from the last layer, so its first reduction belongs to that.
-    reductions = reversed(model.decoder.reduces)
-    return tuple(reduce(layer) for reduce, layer in zip(reductions, layers, strict=True))
+    pairs = zip(reversed(reductions), layers, strict=True)
+    return tuple(reduce(layer) for reduce, layer in pairs)
 
 
 def decoded(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 import numpy as np
 import torch
 
-from napari_vlseg.models.network import decoded
+from napari_vlseg.models.network import Activations, decoded
 from napari_vlseg.training.finetune.objective import masked_loss
 from napari_vlseg.training.finetune.tiles import TileSet
 
@@ -16,6 +17,9 @@ THRESHOLDS = tuple(round(0.2 + 0.05 * n, 2) for n in range(13))
 """Thresholds that are tried: 0.2 to 0.8."""
 
 _AT_A_TIME = 8
+
+Tower: TypeAlias = Callable[[torch.Tensor], Activations]
+"""Pixels (n, 3, side, side) to what the decoder reads."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,7 @@ def assess(
     *,
     threshold: float,
     patch_size: int,
+    tower: Tower | None = None,
 ) -> Assessment:
     """Ask for every class on every tile.
 
@@ -60,6 +65,8 @@ def assess(
     threshold : float
         Probability from which a pixel counts as found.
     patch_size : int
+    tower : callable, optional
+        Encodes the tiles where they are kept as pixels.
 
     Returns
     -------
@@ -71,6 +78,7 @@ def assess(
         for rows in torch.arange(len(tiles)).split(_AT_A_TIME):
             part = tiles.take(rows)
             layers = tuple(layer.to(vector.device) for layer in part.activations)
+            layers = layers if tower is None else tower(*layers)
             logits = decoded(decoder, layers, vector.expand(len(rows), -1), patch_size).cpu()
             targets = part.targets[:, number].float() / 255
             losses += masked_loss(logits, targets, part.known).tolist()

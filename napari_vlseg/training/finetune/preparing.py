@@ -49,6 +49,8 @@ class Course:
         Objects of each class on either side.
     sha256 : str
         Hash of all planes and corrections.
+    shows_pixels : bool
+        Whether tiles and bank hold pixels, for a vision tower that learns.
     """
 
     voices: tuple[ClassVoice, ...]
@@ -59,6 +61,7 @@ class Course:
     n_objects: dict[str, int]
     n_held_out: dict[str, int]
     sha256: str
+    shows_pixels: bool = False
 
     @property
     def is_held_out(self) -> bool:
@@ -100,10 +103,12 @@ def prepare(
         [(0, plane) for plane in training] + [(1, plane) for plane in held_out]
     ):
         encoding = encode(model, plane.plane, working_scale=working_scale, cache=cache)
-        sets[side].append(tiles_of(plane, (yield from encoding), names))
+        as_pixels = model.network.preprocessing if settings.trains_tower else None
+        sets[side].append(tiles_of(plane, (yield from encoding), names, as_pixels))
         yield Progress("preparing", done + 1, len(training) + len(held_out))
     if settings.replay_share and bank is None:
         bank = yield from replay_bank(model, settings.replay_scenes, settings.seed)
+    bank = bank or ReplayBank.empty()
     tiles = joined(sets[0])
     if not len(tiles):
         raise PromptError("Nothing was reviewed yet: accept or correct some objects first.")
@@ -112,10 +117,11 @@ def prepare(
         tiles,
         joined(sets[1]) if sets[1] else tiles.take(torch.arange(0)),
         _absent_vectors(model, table),
-        bank or ReplayBank.empty(),
+        bank.as_pixels() if settings.trains_tower else bank,
         _count(training, names),
         _count(held_out, names),
         corrections_sha256(planes),
+        settings.trains_tower,
     )
 
 

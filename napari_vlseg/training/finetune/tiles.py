@@ -10,9 +10,10 @@ import torch
 
 from napari_vlseg.models.base import Embedding
 from napari_vlseg.models.network import Activations
-from napari_vlseg.models.preprocessing import resize_channels
+from napari_vlseg.models.preprocessing import Preprocessing, resize_channels
 from napari_vlseg.tiling import TilePlan, cut_tile, pad_plane
 from napari_vlseg.training.finetune.corrected import CorrectedPlane
+from napari_vlseg.training.finetune.encoder import pixels_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,7 +23,8 @@ class TileSet:
     Attributes
     ----------
     activations : tuple of torch.Tensor, each of shape (n, 1 + patches, channels)
-        What the decoder reads.
+        What the decoder reads; or, where the vision tower learns too, what that reads: one
+        tensor of pixels, shape (n, 3, side, side).
     targets : torch.Tensor, shape (n, classes, side, side), uint8
         Share of each pixel that is of the class, 255 for all of it.
     known : torch.Tensor, shape (n, side, side), bool
@@ -43,7 +45,12 @@ class TileSet:
         )
 
 
-def tiles_of(corrected: CorrectedPlane, embedding: Embedding, classes: Sequence[str]) -> TileSet:
+def tiles_of(
+    corrected: CorrectedPlane,
+    embedding: Embedding,
+    classes: Sequence[str],
+    as_pixels: Preprocessing | None = None,
+) -> TileSet:
     """The tiles of a plane in which something is known.
 
     Parameters
@@ -52,6 +59,8 @@ def tiles_of(corrected: CorrectedPlane, embedding: Embedding, classes: Sequence[
     embedding : Embedding
         Of its plane.
     classes : sequence of str
+    as_pixels : Preprocessing, optional
+        Of a model whose vision tower learns too.
 
     Returns
     -------
@@ -63,10 +72,14 @@ def tiles_of(corrected: CorrectedPlane, embedding: Embedding, classes: Sequence[
     tiles = _cut(np.stack([*maps, corrected.reviewed]).astype(np.float32), plan)
     known = tiles[:, -1] > 0.5
     rows = np.flatnonzero(known.any(axis=(1, 2)))
-    activations = tuple(
-        torch.cat([batch[layer].cpu() for batch in embedding.activations])[rows].clone()
-        for layer in range(len(embedding.activations[0]))
-    )
+    if as_pixels is not None:
+        layers = [pixels_of(corrected.plane, plan, as_pixels)]
+    else:
+        layers = [
+            torch.cat([layer.cpu() for layer in passes])
+            for passes in zip(*embedding.activations, strict=True)
+        ]
+    activations = tuple(layer[rows].clone() for layer in layers)
     shares = np.rint(255 * tiles[rows, :-1]).astype(np.uint8)
     return TileSet(activations, torch.from_numpy(shares), torch.from_numpy(known[rows]))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,10 @@ from napari_vlseg.errors import ModelError
 from napari_vlseg.models.clipseg import ClipSegSegmenter
 from napari_vlseg.models.devices import release_memory
 from napari_vlseg.models.network import Activations, decoded
+from napari_vlseg.training.finetune.company import Company
+from napari_vlseg.training.finetune.encoder import LearningTower
 from napari_vlseg.training.finetune.objective import masked_loss
+from napari_vlseg.training.finetune.precision import MixedPrecision
 from napari_vlseg.training.finetune.replay import ReplayBank
 from napari_vlseg.training.finetune.settings import FinetuneSettings
 from napari_vlseg.training.finetune.tiles import TileSet
@@ -35,6 +39,8 @@ Rows = tuple[Activations, torch.Tensor, torch.Tensor, torch.Tensor]
 class Tuner:
     """A copy of the decoder, the phrases that are learned, and their optimiser.
 
+    With the method "lora" the vision tower learns too, and tiles and bank hold pixels.
+
     The decoder is always the base model's: corrections are learned together, not one after
     the other, which would favour the last.
 
@@ -50,6 +56,13 @@ class Tuner:
         Vectors of things that are not there; at least one.
     bank : ReplayBank
     settings : FinetuneSettings
+    company : Company, optional
+        The processes that train together.
+
+    Attributes
+    ----------
+    decoder : torch.nn.Module
+    tower : LearningTower or None
     """
 
     def __init__(
@@ -60,16 +73,18 @@ class Tuner:
         absent: np.ndarray,
         bank: ReplayBank,
         settings: FinetuneSettings,
+        company: Company | None = None,
     ) -> None:
         self.device, self._patch_size = model.network.device, model.network.patch_size
         self._voices, self._tiles, self._bank, self._settings = voices, tiles, bank, settings
         self._absent, self._batch = torch.from_numpy(absent), settings.batch
+        self._company = company or Company()
         self.base = model.info.weights_sha256
         self.decoder = copy.deepcopy(model.network.decoder).to(self.device)
         self.trained = {
             name: parameter
             for name, parameter in self.decoder.named_parameters()
-            if settings.method == "decoder" or name.startswith("film_")
+            if settings.method != "film" or name.startswith("film_")
         }
         for name, parameter in self.decoder.named_parameters():
             parameter.requires_grad_(name in self.trained)
@@ -78,7 +93,11 @@ class Tuner:
             nn.Parameter(text, requires_grad=voice.is_learned)
             for text, voice in zip(texts, voices, strict=True)
         )
+        self.tower = None
+        if settings.trains_tower:
+            self.tower = LearningTower(model.network, settings.rank, settings.seed)
         self._optimiser = self._new_optimiser()
+        self._precision = MixedPrecision(settings.precision, self.device)
         present = ((tiles.targets > 0) & tiles.known[:, None]).flatten(2).any(2)
         self._with_object = [torch.nonzero(present[:, c])[:, 0] for c in range(len(voices))]
 
@@ -87,14 +106,11 @@ class Tuner:
         self._set_rates(number)
         rng = np.random.default_rng([self._settings.seed, number])
         parts = [part for part in (self._drill(rng), self._missing(rng), self._recall(rng)) if part]
-        losses = torch.cat([self._loss(rows, dice=n == 0) for n, rows in enumerate(parts)])
-        loss = losses.mean()
         self._optimiser.zero_grad(set_to_none=True)
-        loss.backward()
         learning = [p for group in self._optimiser.param_groups for p in group["params"]]
-        nn.utils.clip_grad_norm_(learning, _LARGEST_GRADIENT)
-        self._optimiser.step()
-        return float(loss.detach())
+        loss = self._company.together(learning, partial(self._backward, parts))
+        self._precision.step(self._optimiser, learning, _LARGEST_GRADIENT)
+        return loss
 
     def take_less(self) -> str:
         """Halve the batch, or go to the CPU; says what was done.
@@ -116,22 +132,35 @@ class Tuner:
         self.device = torch.device("cpu")
         self.decoder.to(self.device)
         self.texts.to(self.device)
+        if self.tower is not None:
+            self.tower.to(self.device)
         self._optimiser = self._new_optimiser()  # its memory is on the device
+        self._precision = MixedPrecision(self._settings.precision, self.device)
         return "Memory is short: training goes on, slower, on the CPU."
+
+    @property
+    def factors(self) -> dict[str, torch.Tensor]:
+        """What the vision tower has learned; empty where it does not learn."""
+        return {} if self.tower is None else self.tower.state_dict()
 
     def state_dict(self) -> dict[str, Any]:
         """Everything that a resumed training needs."""
         return {
             "decoder": self.decoder.state_dict(),
             "texts": self.texts.state_dict(),
+            "factors": self.factors,
             "optimiser": self._optimiser.state_dict(),
+            "precision": self._precision.state_dict(),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Inverse of `state_dict`."""
         self.decoder.load_state_dict(state["decoder"])
         self.texts.load_state_dict(state["texts"])
+        if self.tower is not None:
+            self.tower.load_state_dict(state["factors"])
         self._optimiser.load_state_dict(state["optimiser"])
+        self._precision.load_state_dict(state["precision"])
 
     def _new_optimiser(self) -> torch.optim.AdamW:
         return torch.optim.AdamW(self._groups(), weight_decay=_WEIGHT_DECAY)
@@ -139,6 +168,9 @@ class Tuner:
     def _groups(self) -> list[dict[str, Any]]:
         settings = self._settings
         groups = [{"params": list(self.trained.values()), "lr": settings.peak_rate}]
+        if self.tower is not None:
+            factors = list(self.tower.factors.values())
+            groups.append({"params": factors, "lr": settings.factor_rate})
         for text, voice in zip(self.texts, self._voices, strict=True):
             if voice.is_learned:
                 # AdamW moves each number by about the rate: so many parts of the length.
@@ -201,6 +233,18 @@ class Tuner:
         reference = torch.from_numpy(shown[int(rng.integers(len(shown)))]).to(self.device)
         return share * reference + (1 - share) * text
 
+    def _backward(self, parts: Sequence[Rows]) -> float:
+        """Gradients and loss of this process's share of the step."""
+        total = sum(len(known) for *_, known in parts)
+        mine = [_some(rows, self._company.share) for rows in parts]
+        with self._precision.autocast():
+            losses = [self._loss(rows, n == 0) for n, rows in enumerate(mine) if len(rows[-1])]
+        if not losses:
+            return 0.0
+        loss = torch.cat(losses).sum() / total
+        self._precision.backward(loss)
+        return float(loss.detach())
+
     def _loss(self, rows: Rows, dice: bool) -> torch.Tensor:
         activations, vectors, targets, known = rows
         logits = self._decode(activations, vectors.to(self.device))
@@ -208,4 +252,12 @@ class Tuner:
 
     def _decode(self, activations: Activations, vectors: torch.Tensor) -> torch.Tensor:
         layers = tuple(layer.to(self.device) for layer in activations)
+        if self.tower is not None:
+            layers = self.tower(*layers)
         return decoded(self.decoder, layers, vectors, self._patch_size)
+
+
+def _some(rows: Rows, share: slice) -> Rows:
+    activations, vectors, targets, known = rows
+    layers = tuple(layer[share] for layer in activations)
+    return layers, vectors[share], targets[share], known[share]
