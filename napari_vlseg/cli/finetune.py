@@ -46,6 +46,13 @@ def finetune(
     rate: Annotated[
         float | None, typer.Option(help=r"Learning rate. \[default: the method's own]")
     ] = None,
+    augment: Annotated[
+        int,
+        typer.Option(
+            metavar="N",
+            help="Also learn from N variants of each image, turned, mirrored and lit otherwise.",
+        ),
+    ] = 0,
     seed: Annotated[int, typer.Option(help="Seed of everything that is drawn.")] = 0,
     device: Annotated[
         str, typer.Option(metavar="DEVICE", help="auto, cpu, cuda, cuda:1 or mps.")
@@ -80,6 +87,7 @@ def finetune(
             rate=rate,
             seed=seed,
             rank=rank,
+            augment=augment,
         )
         steps = registry.load_steps(
             model or registry.DEFAULT_MODEL,

@@ -54,6 +54,7 @@ def adapter_of(
             "sha256": course.sha256,
             "trained_on": course.n_objects,
             "held_out": course.n_held_out,
+            "variants": course.n_variants,
         },
         "epochs": [_plain(asdict(curve)) for curve in state.curves],
         "best_epoch": state.best + 1,

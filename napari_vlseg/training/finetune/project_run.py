@@ -13,6 +13,7 @@ from napari_vlseg.files import writing
 from napari_vlseg.models.adapters import SUFFIX, Adapter, write_adapter
 from napari_vlseg.models.clipseg import ClipSegSegmenter
 from napari_vlseg.prompts import ClassPrompt, PromptTable
+from napari_vlseg.training.finetune.augmented import encode_variants
 from napari_vlseg.training.finetune.company import Company
 from napari_vlseg.training.finetune.corrected import CorrectedPlane
 from napari_vlseg.training.finetune.from_project import project_corrections
@@ -31,6 +32,8 @@ def finetune_project(
     company: Company | None = None,
 ) -> Work[Adapter]:
     """Teach a text model what was corrected in a project.
+
+    Variants of the images that the settings ask for are encoded first.
 
     Parameters
     ----------
@@ -72,6 +75,9 @@ def finetune_project(
     with writing(waiting, ModelError):
         waiting.mkdir(parents=True, exist_ok=True)
     table = with_rows_for(project.load_prompts(), planes)
+    if settings is not None and settings.augment and not settings.trains_tower:
+        cache = EmbeddingCache() if cache is None else cache
+        yield from encode_variants(base, planes, cache, settings.augment)
     adapter = yield from finetune(
         base, table, planes, settings, cache=cache, folder=waiting, company=company
     )
