@@ -86,9 +86,9 @@ class Tuner:
         """Learn from one batch; returns its loss. Equal numbers draw equal batches."""
         self._set_rates(number)
         rng = np.random.default_rng([self._settings.seed, number])
-        parts = [part for part in (self._drill(rng), self._missing(rng), self._recall(rng)) if part]
-        losses = torch.cat([self._loss(rows, dice=n == 0) for n, rows in enumerate(parts)])
-        loss = losses.mean()
+        drill = self._drill(rng)
+        parts = [part for part in (drill, self._missing(rng), self._recall(rng)) if part]
+        loss = self._loss(_together(parts), n_drilled=len(drill[1])).mean()
         self._optimiser.zero_grad(set_to_none=True)
         loss.backward()
         learning = [p for group in self._optimiser.param_groups for p in group["params"]]
@@ -201,11 +201,18 @@ class Tuner:
         reference = torch.from_numpy(shown[int(rng.integers(len(shown)))]).to(self.device)
         return share * reference + (1 - share) * text
 
-    def _loss(self, rows: Rows, dice: bool) -> torch.Tensor:
+    def _loss(self, rows: Rows, n_drilled: int) -> torch.Tensor:
+        """Loss of each row; only the first ones, which the person corrected, have a Dice loss."""
         activations, vectors, targets, known = rows
-        logits = self._decode(activations, vectors.to(self.device))
-        return masked_loss(logits, targets.to(self.device), known.to(self.device), dice=dice)
-
-    def _decode(self, activations: Activations, vectors: torch.Tensor) -> torch.Tensor:
         layers = tuple(layer.to(self.device) for layer in activations)
-        return decoded(self.decoder, layers, vectors, self._patch_size)
+        logits = decoded(self.decoder, layers, vectors, self._patch_size)
+        with_dice = torch.arange(len(vectors), device=self.device) < n_drilled
+        return masked_loss(logits, targets.to(self.device), known.to(self.device), dice=with_dice)
+
+
+def _together(parts: Sequence[Rows]) -> Rows:
+    """The rows of all parts: one pass of the decoder is quicker than several."""
+    activations, vectors, targets, known = zip(*parts, strict=True)
+    layers = tuple(torch.cat(layer) for layer in zip(*activations, strict=True))
+    device = vectors[0].device
+    return layers, torch.cat([v.to(device) for v in vectors]), torch.cat(targets), torch.cat(known)
