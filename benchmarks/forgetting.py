@@ -1,10 +1,10 @@
 """Do old prompts mean what they meant, after a new class was learned?
 
-Objects that no word names are painted in a domain each, and the bundled model learns them from 20
-and from 100 corrected ones under a word that it never saw. Then it is asked for what it knew before:
-by the phrases and by the references of painted scenes that no training saw, and by the word
-“nuclei” in the validation images of DSB 2018. The number is the mean IoU at the model's own
-threshold, in points; the goal is a loss of less than 2.
+Objects that no word names are painted, in a domain of their own each time, and the bundled model
+learns them from 20 and from 100 corrected ones under a word that it never saw. Then it is asked for
+what it knew before: by the phrases and the references of painted scenes that no training saw, and
+by the word “nuclei” in the validation images of DSB 2018. The number is the mean IoU at the
+model's own threshold, in points; the goal is a loss of less than 2.
 """
 
 from __future__ import annotations
@@ -91,9 +91,7 @@ def _taught(
     return model.with_adapter(run(finetune(model, pool.prompts, planes, settings, bank=bank)))
 
 
-def _known(
-    model: DenseSegmenter, images: Sequence[NucleiImage], n_scenes: int
-) -> dict[str, float]:
+def _known(model: DenseSegmenter, images: Sequence[NucleiImage], n_scenes: int) -> dict[str, float]:
     """Mean IoU of the prompts that the bundled model was trained on."""
     scenes = run(evaluate_scenes(model, n_scenes))["present"]
     nuclei = [_nuclei_iou(model, image) for image in images]
