@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-import torch
 
 from napari_vlseg.errors import PromptError
 from napari_vlseg.events import Progress, Work
@@ -18,7 +17,7 @@ from napari_vlseg.training.finetune.corrected import CorrectedPlane
 from napari_vlseg.training.finetune.replay import ReplayBank, replay_bank
 from napari_vlseg.training.finetune.settings import FinetuneSettings
 from napari_vlseg.training.finetune.splitting import split_corrections
-from napari_vlseg.training.finetune.tiles import TileSet, joined, pixel_tiles_of, tiles_of
+from napari_vlseg.training.finetune.tiles import Tiles, TileSet, pixel_tiles_of, tiles_of
 from napari_vlseg.training.finetune.voices import ClassVoice, class_voices
 from napari_vlseg.workflow.cache import EmbeddingCache, encode
 
@@ -41,7 +40,7 @@ class Course:
     Attributes
     ----------
     voices : tuple of ClassVoice
-    training, held_out : TileSet
+    training, held_out : Tiles
         Targets in the order of `voices`; `held_out` may have no tile.
     absent : numpy.ndarray, shape (n, projection_dim), float32
         Vectors of things that are not there.
@@ -53,14 +52,12 @@ class Course:
     shows_pixels : bool
         Whether tiles and bank hold pixels, for a vision tower that learns.
     n_own : int
-        How many of the training tiles, the first ones, are of the planes themselves.
-    n_variants : int
-        Variants of planes that the others are of.
+        How many sets of training tiles, the first ones, are of the planes themselves.
     """
 
     voices: tuple[ClassVoice, ...]
-    training: TileSet
-    held_out: TileSet
+    training: Tiles
+    held_out: Tiles
     absent: np.ndarray = field(repr=False)
     bank: ReplayBank
     n_objects: dict[str, int]
@@ -68,7 +65,6 @@ class Course:
     sha256: str
     shows_pixels: bool
     n_own: int
-    n_variants: int
 
     @property
     def is_held_out(self) -> bool:
@@ -76,11 +72,16 @@ class Course:
         return len(self.held_out) > 0
 
     @property
-    def measured(self) -> TileSet:
+    def n_variants(self) -> int:
+        """How many variants of planes the other training tiles are of."""
+        return len(self.training.sets) - self.n_own
+
+    @property
+    def measured(self) -> Tiles:
         """What is measured on: what was held out, or the training corrections without that."""
         if self.is_held_out:
             return self.held_out
-        return self.training.take(torch.arange(self.n_own))
+        return Tiles(self.training.sets[: self.n_own])
 
 
 def prepare(
@@ -118,21 +119,20 @@ def prepare(
     if settings.replay_share and bank is None:
         bank = yield from replay_bank(model, settings.replay_scenes, settings.seed)
     bank = bank or ReplayBank.empty()
-    tiles = joined(sets[0])
+    tiles = Tiles(tuple(sets[0]))
     if not len(tiles):
         raise PromptError("Nothing was reviewed yet: accept or correct some objects first.")
     return Course(
         voices,
-        joined([tiles, *variants]),
-        joined(sets[1]) if sets[1] else tiles.take(torch.arange(0)),
+        Tiles((*tiles.sets, *variants)),
+        Tiles(tuple(sets[1])),
         _absent_vectors(model, table),
         bank.as_pixels() if settings.trains_tower else bank,
         _count(training, names),
         _count(held_out, names),
         corrections_sha256(planes),
         settings.trains_tower,
-        len(tiles),
-        len(variants),
+        len(tiles.sets),
     )
 
 

@@ -18,7 +18,7 @@ from napari_vlseg.training.finetune.encoder import pixels_of
 
 @dataclass(frozen=True, eq=False)
 class TileSet:
-    """Tiles with what is known about them.
+    """Tiles of one side with what is known about them.
 
     Attributes
     ----------
@@ -38,7 +38,7 @@ class TileSet:
     def __len__(self) -> int:
         return len(self.known)
 
-    def take(self, rows: torch.Tensor) -> TileSet:
+    def take(self, rows: slice) -> TileSet:
         """Some of the tiles."""
         return TileSet(
             tuple(layer[rows] for layer in self.activations), self.targets[rows], self.known[rows]
@@ -88,8 +88,54 @@ def _known_tiles(
     return TileSet(activations, torch.from_numpy(shares), torch.from_numpy(known[rows]))
 
 
-def joined(sets: Sequence[TileSet]) -> TileSet:
-    """One set after the other; tiles are of one size, because the model's input is."""
+@dataclass(frozen=True, eq=False)
+class Tiles:
+    """The tiles of several planes, numbered in their order.
+
+    Planes of different sizes may have tiles of different sides, which no tensor holds together.
+
+    Attributes
+    ----------
+    sets : tuple of TileSet
+        Each of one side.
+    """
+
+    sets: tuple[TileSet, ...] = ()
+
+    def __len__(self) -> int:
+        return sum(map(len, self.sets))
+
+    @property
+    def present(self) -> torch.Tensor:
+        """Which classes have a known pixel on which tile, bool (n, classes)."""
+        found = [((s.targets > 0) & s.known[:, None]).flatten(2).any(2) for s in self.sets]
+        return torch.cat(found) if found else torch.zeros(0, 0, dtype=torch.bool)
+
+    def take(self, numbers: torch.Tensor) -> list[tuple[torch.Tensor, TileSet]]:
+        """Some of the tiles, those of one side together.
+
+        Parameters
+        ----------
+        numbers : torch.Tensor, shape (n,), int64
+
+        Returns
+        -------
+        list of (torch.Tensor, TileSet)
+            For each side the positions in `numbers`, and the tiles there.
+        """
+        ends = torch.tensor([len(one) for one in self.sets]).cumsum(0)
+        owners = torch.searchsorted(ends, numbers, right=True).tolist()
+        sides: dict[int, tuple[list[int], list[TileSet]]] = {}
+        for place, (number, owner) in enumerate(zip(numbers.tolist(), owners, strict=True)):
+            one = self.sets[owner]
+            row = number - int(ends[owner]) + len(one)
+            places, tiles = sides.setdefault(one.known.shape[-1], ([], []))
+            places.append(place)
+            tiles.append(one.take(slice(row, row + 1)))
+        return [(torch.tensor(places), _stacked(tiles)) for places, tiles in sides.values()]
+
+
+def _stacked(sets: Sequence[TileSet]) -> TileSet:
     layers = zip(*(part.activations for part in sets), strict=True)
     return TileSet(
         tuple(torch.cat(layer) for layer in layers),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -22,7 +23,7 @@ from napari_vlseg.training.finetune.objective import masked_loss
 from napari_vlseg.training.finetune.precision import MixedPrecision
 from napari_vlseg.training.finetune.replay import ReplayBank
 from napari_vlseg.training.finetune.settings import FinetuneSettings
-from napari_vlseg.training.finetune.tiles import TileSet
+from napari_vlseg.training.finetune.tiles import Tiles
 from napari_vlseg.training.finetune.voices import ClassVoice
 
 _WARM_UP = 5
@@ -32,8 +33,35 @@ _WEIGHT_DECAY = 0.01
 _PURE_TEXT_SHARE = 0.5
 _WITH_OBJECT_SHARE = 0.6
 
-Rows = tuple[Activations, torch.Tensor, torch.Tensor, torch.Tensor]
-"""Activations, vectors, targets and known pixels of the rows of a step."""
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """Some rows of a step, all with tiles of one side.
+
+    Attributes
+    ----------
+    activations : tuple of torch.Tensor, each of shape (n, ...)
+        What the decoder reads, or the vision tower where it learns.
+    vectors : torch.Tensor, shape (n, projection_dim)
+        What is asked for.
+    targets : torch.Tensor, shape (n, side, side), float32 in [0, 1]
+    known : torch.Tensor, shape (n, side, side), bool
+        Pixels that count.
+    dice : torch.Tensor, shape (n,), bool
+        Rows with a Dice loss: those that the person corrected.
+    """
+
+    activations: Activations
+    vectors: torch.Tensor
+    targets: torch.Tensor
+    known: torch.Tensor
+    dice: torch.Tensor
+
+    def take(self, share: slice) -> Rows:
+        """Some of the rows."""
+        layers = tuple(layer[share] for layer in self.activations)
+        rest = (self.vectors, self.targets, self.known, self.dice)
+        return Rows(layers, *(part[share] for part in rest))
 
 
 class Tuner:
@@ -50,7 +78,7 @@ class Tuner:
         The base model; it is not changed.
     voices : sequence of ClassVoice
         In the order of the targets of `tiles`.
-    tiles : TileSet
+    tiles : Tiles
         What is trained on.
     absent : numpy.ndarray, shape (n, projection_dim), float32
         Vectors of things that are not there; at least one.
@@ -69,7 +97,7 @@ class Tuner:
         self,
         model: ClipSegSegmenter,
         voices: Sequence[ClassVoice],
-        tiles: TileSet,
+        tiles: Tiles,
         absent: np.ndarray,
         bank: ReplayBank,
         settings: FinetuneSettings,
@@ -98,14 +126,14 @@ class Tuner:
             self.tower = LearningTower(model.network, settings.rank, settings.seed)
         self._optimiser = self._new_optimiser()
         self._precision = MixedPrecision(settings.precision, self.device)
-        present = ((tiles.targets > 0) & tiles.known[:, None]).flatten(2).any(2)
+        present = tiles.present
         self._with_object = [torch.nonzero(present[:, c])[:, 0] for c in range(len(voices))]
 
     def step(self, number: int) -> float:
         """Learn from one batch; returns its loss. Equal numbers draw equal batches."""
         self._set_rates(number)
         rng = np.random.default_rng([self._settings.seed, number])
-        parts = [part for part in (self._drill(rng), self._missing(rng), self._recall(rng)) if part]
+        parts = _by_side([*self._drill(rng), *self._missing(rng), *self._recall(rng)])
         self._optimiser.zero_grad(set_to_none=True)
         learning = [p for group in self._optimiser.param_groups for p in group["params"]]
         loss = self._company.together(learning, partial(self._backward, parts))
@@ -188,34 +216,41 @@ class Tuner:
         for group in self._optimiser.param_groups:
             group["lr"] = factor * group["peak"]
 
-    def _drill(self, rng: np.random.Generator) -> Rows:
+    def _drill(self, rng: np.random.Generator) -> list[Rows]:
         """What the person corrected, asked for by text, by reference or by a mixture."""
         count = max(1, round(self._batch * self._settings.drilled_share))
-        classes = rng.integers(len(self._voices), size=count)
-        rows = torch.tensor([self._tile_with(int(c), rng) for c in classes])
-        vectors = torch.stack([self._vector(int(c), rng) for c in classes])
-        tiles = self._tiles.take(rows)
-        targets = tiles.targets[torch.arange(count), torch.from_numpy(classes)].float() / 255
-        return tiles.activations, vectors, targets, tiles.known
+        classes = torch.from_numpy(rng.integers(len(self._voices), size=count))
+        numbers = torch.tensor([self._tile_with(c, rng) for c in classes.tolist()])
+        vectors = torch.stack([self._vector(c, rng) for c in classes.tolist()])
+        rows = []
+        for places, tiles in self._tiles.take(numbers):
+            asked = classes[places]
+            targets = tiles.targets[torch.arange(len(asked)), asked].float() / 255
+            dice = torch.ones(len(asked), dtype=torch.bool)
+            rows.append(Rows(tiles.activations, vectors[places], targets, tiles.known, dice))
+        return rows
 
-    def _missing(self, rng: np.random.Generator) -> Rows | None:
+    def _missing(self, rng: np.random.Generator) -> list[Rows]:
         """Things that are not there, where the person has looked."""
         count = round(self._batch * self._settings.absent_share)
-        if not count:
-            return None
-        tiles = self._tiles.take(torch.from_numpy(rng.integers(len(self._tiles), size=count)))
+        numbers = torch.from_numpy(rng.integers(len(self._tiles), size=count))
         vectors = self._absent[torch.from_numpy(rng.integers(len(self._absent), size=count))]
-        return tiles.activations, vectors, torch.zeros(tiles.known.shape), tiles.known
+        rows = []
+        for places, tiles in self._tiles.take(numbers):
+            nothing, dice = torch.zeros(tiles.known.shape), torch.zeros(len(places)).bool()
+            rows.append(Rows(tiles.activations, vectors[places], nothing, tiles.known, dice))
+        return rows
 
-    def _recall(self, rng: np.random.Generator) -> Rows | None:
+    def _recall(self, rng: np.random.Generator) -> list[Rows]:
         """What the base model says about scenes it knows."""
         count, bank = round(self._batch * self._settings.replay_share), self._bank
         if not count or not len(bank):
-            return None
-        rows = torch.from_numpy(rng.integers(len(bank), size=count))
-        answers = bank.answers[rows].float()
-        activations = tuple(layer[rows] for layer in bank.activations)
-        return activations, bank.vectors[rows], answers, torch.ones(answers.shape, dtype=torch.bool)
+            return []
+        numbers = torch.from_numpy(rng.integers(len(bank), size=count))
+        answers = bank.answers[numbers].float()
+        activations = tuple(layer[numbers] for layer in bank.activations)
+        known, dice = torch.ones(answers.shape, dtype=torch.bool), torch.zeros(count).bool()
+        return [Rows(activations, bank.vectors[numbers], answers, known, dice)]
 
     def _tile_with(self, voice: int, rng: np.random.Generator) -> int:
         """A tile, more often than not one with an object of the class."""
@@ -235,20 +270,22 @@ class Tuner:
 
     def _backward(self, parts: Sequence[Rows]) -> float:
         """Gradients and loss of this process's share of the step."""
-        total = sum(len(known) for *_, known in parts)
-        mine = [_some(rows, self._company.share) for rows in parts]
+        total = sum(len(rows.known) for rows in parts)
+        mine = [rows.take(self._company.share) for rows in parts]
         with self._precision.autocast():
-            losses = [self._loss(rows, n == 0) for n, rows in enumerate(mine) if len(rows[-1])]
+            losses = [self._loss(rows) for rows in mine if len(rows.known)]
         if not losses:
             return 0.0
         loss = torch.cat(losses).sum() / total
         self._precision.backward(loss)
         return float(loss.detach())
 
-    def _loss(self, rows: Rows, dice: bool) -> torch.Tensor:
-        activations, vectors, targets, known = rows
-        logits = self._decode(activations, vectors.to(self.device))
-        return masked_loss(logits, targets.to(self.device), known.to(self.device), dice=dice)
+    def _loss(self, rows: Rows) -> torch.Tensor:
+        vectors, targets, known, dice = (
+            part.to(self.device) for part in (rows.vectors, rows.targets, rows.known, rows.dice)
+        )
+        logits = self._decode(rows.activations, vectors)
+        return masked_loss(logits, targets, known, dice=dice)
 
     def _decode(self, activations: Activations, vectors: torch.Tensor) -> torch.Tensor:
         layers = tuple(layer.to(self.device) for layer in activations)
@@ -257,7 +294,21 @@ class Tuner:
         return decoded(self.decoder, layers, vectors, self._patch_size)
 
 
-def _some(rows: Rows, share: slice) -> Rows:
-    activations, vectors, targets, known = rows
-    layers = tuple(layer[share] for layer in activations)
-    return layers, vectors[share], targets[share], known[share]
+def _by_side(parts: Sequence[Rows]) -> list[Rows]:
+    """Rows with tiles of one side together: one pass of the decoder is quicker than several."""
+    sides: dict[int, list[Rows]] = {}
+    for rows in parts:
+        sides.setdefault(rows.known.shape[-1], []).append(rows)
+    return [_joined(some) for some in sides.values()]
+
+
+def _joined(some: Sequence[Rows]) -> Rows:
+    device = some[0].vectors.device
+    layers = zip(*(rows.activations for rows in some), strict=True)
+    return Rows(
+        tuple(torch.cat(layer) for layer in layers),
+        torch.cat([rows.vectors.to(device) for rows in some]),
+        torch.cat([rows.targets for rows in some]),
+        torch.cat([rows.known for rows in some]),
+        torch.cat([rows.dice for rows in some]),
+    )

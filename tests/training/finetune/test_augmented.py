@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -29,7 +28,7 @@ def model() -> ClipSegSegmenter:
 
 
 @pytest.fixture
-def passes(model: ClipSegSegmenter, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
+def passes(model: ClipSegSegmenter, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Tiles of each pass of the vision tower."""
     counted: list[int] = []
     activations = model.network.activations
@@ -39,7 +38,7 @@ def passes(model: ClipSegSegmenter, monkeypatch: pytest.MonkeyPatch) -> Iterator
         return activations(tiles)
 
     monkeypatch.setattr(model.network, "activations", counting)
-    yield counted
+    return counted
 
 
 def _course(
@@ -94,8 +93,8 @@ def test_training_takes_the_variants_that_are_there_and_runs_no_tower(
     course = _course(model, cache, replace(PLAIN, augment=5))
     assert passes == []
     assert course.n_variants == 2
-    assert len(course.training) > course.n_own == len(alone.training)
-    assert len(course.measured) == course.n_own, "measured on what the person saw"
+    assert len(course.training) == 3 * len(alone.training)
+    assert len(course.measured) == len(alone.training), "measured on what the person saw"
     assert course.sha256 == alone.sha256
     assert _course(model, None, replace(PLAIN, augment=5)).n_variants == 0
 
@@ -104,6 +103,7 @@ def test_a_tower_that_learns_takes_all_variants(model: ClipSegSegmenter, passes:
     course = _course(model, None, replace(PLAIN, method="lora", augment=3))
     assert passes == []
     assert course.n_variants == 3
-    (pixels,) = course.training.activations
-    assert pixels.shape[1:] == (3, 128, 128)
-    assert len(pixels) == 4 * course.n_own
+    assert len(course.training.sets) == 4
+    for tiles in course.training.sets:
+        (pixels,) = tiles.activations
+        assert pixels.shape == (len(tiles), 3, 128, 128)
