@@ -113,8 +113,8 @@ def prepare(
         joined(sets[1]) if sets[1] else tiles.take(torch.arange(0)),
         _absent_vectors(model, table),
         bank or ReplayBank.empty(),
-        _count(training, names),
-        _count(held_out, names),
+        count_objects(training, names),
+        count_objects(held_out, names),
         corrections_sha256(planes),
     )
 
@@ -145,7 +145,8 @@ def _absent_vectors(model: ClipSegSegmenter, table: PromptTable) -> np.ndarray:
     return np.stack([model.condition(prompt)[0].vector for prompt in prompts])
 
 
-def _count(planes: Sequence[CorrectedPlane], names: Sequence[str]) -> dict[str, int]:
+def count_objects(planes: Sequence[CorrectedPlane], names: Sequence[str]) -> dict[str, int]:
+    """Corrected objects of each class."""
     counts = dict.fromkeys(names, 0)
     for plane in planes:
         for name in plane.objects.values():
