@@ -132,7 +132,7 @@ def _painted(
     everywhere = np.ones(scene.labels.shape, bool)
     corrected = CorrectedPlane(plane, scene.labels, classes, everywhere)
     embedding = yield from encode(model, plane, cache=cache)
-    objects = yield from learned_objects(model, embedding, corrected, mirrored=False)
+    objects = yield from learned_objects(model, embedding, corrected, n_clicks=0, mirrored=False)
     return [thing.near[0] for thing in objects]
 
 

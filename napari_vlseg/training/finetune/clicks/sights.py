@@ -21,9 +21,6 @@ from napari_vlseg.models.sam_windows import Box, Window, flipped
 from napari_vlseg.training.finetune.corrected import CorrectedPlane
 from napari_vlseg.training.sam.clicks import deepest_pixel, random_inner_pixel
 
-_CLICKS_SHOWN = 2
-"""Clicks into each object whose windows are encoded: the deepest pixel, and any other."""
-
 _SEEN = 0.5
 """Share of a mask pixel that must be reviewed, and that an object must cover somewhere."""
 
@@ -78,6 +75,7 @@ def learned_objects(
     corrected: CorrectedPlane,
     *,
     seed: int = 0,
+    n_clicks: int = 2,
     mirrored: bool = True,
 ) -> Work[tuple[Learned, ...]]:
     """Every object of a plane that a person decided about, in the windows to train it in.
@@ -90,6 +88,8 @@ def learned_objects(
     corrected : CorrectedPlane
     seed : int
         Chooses clicks.
+    n_clicks : int
+        First clicks into each object whose windows are encoded: the deepest pixel, then any.
     mirrored : bool
         The mirrored views too that the model averages.
 
@@ -104,7 +104,7 @@ def learned_objects(
     """
     rng = np.random.default_rng(seed)
     wanted = {
-        label: _windows(model, embedding, _own(corrected, label), rng, mirrored)
+        label: _windows(model, embedding, _own(corrected, label), rng, n_clicks, mirrored)
         for label in corrected.objects
     }
     every = [window for sides in wanted.values() for side in sides for window in side]
@@ -132,6 +132,7 @@ def _windows(
     embedding: PromptableEmbedding,
     own: npt.NDArray[np.bool_],
     rng: np.random.Generator,
+    n_clicks: int,
     mirrored: bool,
 ) -> tuple[list[Window], list[Window]]:
     content: EncodedPlane = embedding.content
@@ -140,7 +141,7 @@ def _windows(
         return [lattice.whole], []
     near = lattice.for_object(_edges(own), COVERAGE)
     far: list[Window] = []
-    for number in range(_CLICKS_SHOWN):
+    for number in range(n_clicks):
         row, col = deepest_pixel(own) if number == 0 else random_inner_pixel(own, rng)
         click = np.array([[row + 0.5, col + 0.5]], np.float32)
         prompt = PlacedPrompt(click, np.ones(1, np.int64))
