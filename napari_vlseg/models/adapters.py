@@ -1,4 +1,4 @@
-"""Adapters: what a fine-tuning changed of a text model, in one small file.
+"""Adapters: what a fine-tuning changed of a model, in one small file.
 
 An adapter holds the decoder's trained tensors, the phrases it learned and a card. The vision
 tower and the decoder's first maps stay those of the base model, so that whatever was encoded
@@ -11,9 +11,9 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -22,12 +22,18 @@ from safetensors.torch import save
 
 from napari_vlseg.errors import ModelError
 from napari_vlseg.files import atomic_write_bytes
+from napari_vlseg.proposals import ModelInfo
+
+if TYPE_CHECKING:
+    from napari_vlseg.models.spec import AnyModel
 
 FORMAT = "napari-vlseg-adapter"
 VERSION = 2
 """Latest version of the file: 1 without factors of the vision tower, 2 with them."""
 
 SUFFIX = ".safetensors"
+ADAPTER_DIGITS = 8
+"""Digits of an adapter's hash that follow the revision of its base model."""
 
 _DECODER = "decoder."
 _ENCODER = "encoder."
@@ -60,7 +66,8 @@ class Adapter:
     ----------
     base : BaseModel
     decoder : dict of str to torch.Tensor
-        Tensors of the decoder that differ from the base model's, float32, by their names.
+        Tensors of the decoder that differ from the base model's, float32, by their names; of a
+        click model also those of its prompt encoder, by their names inside the whole model.
     phrases : dict of str to numpy.ndarray, shape (projection_dim,), float32
         Embeddings of phrases that were learned; they stand for the phrase under every
         template.
@@ -168,6 +175,29 @@ def check_base(adapter: Adapter, weights_sha256: str) -> None:
             f"({adapter.base.weights_sha256[:12]}…), and this model has other weights "
             f"({weights_sha256[:12]}…): train it again on this one, or load that one."
         )
+
+
+@runtime_checkable
+class TakesAdapters(Protocol):
+    """A model that fine-tuning can change, by the decoder's tensors of an `Adapter`."""
+
+    def with_adapter(self, adapter: Adapter) -> AnyModel:
+        """The model as a fine-tuning left it; this one stays as it is."""
+        ...
+
+
+def adapted_info(info: ModelInfo, adapter: Adapter) -> ModelInfo:
+    """What a model is called once it has an adapter.
+
+    Raises
+    ------
+    ModelError
+        If the adapter belongs to another model.
+    """
+    check_base(adapter, info.weights_sha256)
+    digest = adapter.sha256
+    revision = f"{info.revision}+{digest[:ADAPTER_DIGITS]}"
+    return replace(info, revision=revision, adapter_sha256=digest)
 
 
 def _assembled(facts: Mapping[str, Any], tensors: Mapping[str, torch.Tensor]) -> Adapter:

@@ -17,7 +17,7 @@ import torch
 from napari_vlseg.edges import refine_steps
 from napari_vlseg.errors import PromptError
 from napari_vlseg.events import Notice, Progress, Work, run
-from napari_vlseg.models.adapters import Adapter, check_base
+from napari_vlseg.models.adapters import Adapter, adapted_info
 from napari_vlseg.models.base import Conditional, Embedding, PackedEmbedding
 from napari_vlseg.models.clipseg_packing import pack_embedding, packed_scale, unpack_activations
 from napari_vlseg.models.conditioning import PromptEncoder
@@ -37,9 +37,6 @@ from napari_vlseg.prompts import ClassPrompt
 from napari_vlseg.proposals import ModelInfo
 from napari_vlseg.tiling import Blender, TilePlan, cut_tile, pad_plane
 from napari_vlseg.visual_prompts import VisualPromptSettings
-
-ADAPTER_DIGITS = 8
-"""Digits of an adapter's hash that follow the revision of its base model."""
 
 
 @dataclass(frozen=True)
@@ -174,15 +171,10 @@ class ClipSegSegmenter:
         ModelError
             If the adapter belongs to another model.
         """
-        check_base(adapter, self._identity.weights_sha256)
-        digest = adapter.sha256
+        info = adapted_info(self._identity, adapter)
         return ClipSegSegmenter(
             self._network.with_decoder(adapter.decoder).with_tower(adapter.encoder),
-            replace(
-                self._identity,
-                revision=f"{self._identity.revision}+{digest[:ADAPTER_DIGITS]}",
-                adapter_sha256=digest,
-            ),
+            info,
             device=self._budget.device,
             dtype=self._budget.dtype,
             defaults=self._defaults,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import asdict
 from datetime import UTC, datetime
+from typing import Any
 
 import torch
 
@@ -47,25 +48,58 @@ def adapter_of(
         for phrase in voice.phrases
     }
     decoder = {name: value.detach().cpu().float() for name, value in tuner.trained.items()}
-    card = {
-        "made": datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
-        "settings": asdict(settings),
-        "corrections": {
-            "sha256": course.sha256,
-            "trained_on": course.n_objects,
-            "held_out": course.n_held_out,
-            "variants": course.n_variants,
-        },
-        "epochs": [_plain(asdict(curve)) for curve in state.curves],
-        "best_epoch": state.best + 1,
-        "measured_on": "held-out objects" if course.is_held_out else "the training objects",
-        "before": {"loss": _number(before.loss), "dice": before.dice},
-        "after": {"loss": _number(after.loss), "dice": after.dice},
-        "torch": torch.__version__,
+    corrections = {
+        "sha256": course.sha256,
+        "trained_on": course.n_objects,
+        "held_out": course.n_held_out,
+        "variants": course.n_variants,
     }
+    card = card_of(
+        settings,
+        state,
+        corrections,
+        is_held_out=course.is_held_out,
+        before={"loss": _number(before.loss), "dice": before.dice},
+        after={"loss": _number(after.loss), "dice": after.dice},
+    )
     base = BaseModel(info.name, info.revision, info.weights_sha256)
     encoder = {name: value.cpu().clone() for name, value in tuner.factors.items()}
     return Adapter(base, decoder, learned, after.thresholds, card, encoder)
+
+
+def card_of(
+    settings: Any,
+    state: TuningState,
+    corrections: dict[str, Any],
+    *,
+    is_held_out: bool,
+    before: dict[str, Any],
+    after: dict[str, Any],
+) -> dict[str, Any]:
+    """The card of an adapter of any kind, as JSON values.
+
+    Parameters
+    ----------
+    settings : dataclass
+    state : TuningState
+    corrections : dict
+        Their hash and numbers.
+    is_held_out : bool
+        Whether the scores are of objects that were held out.
+    before, after : dict
+        Scores of base model and adapter on the same objects.
+    """
+    return {
+        "made": datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+        "settings": asdict(settings),
+        "corrections": corrections,
+        "epochs": [_plain(asdict(curve)) for curve in state.curves],
+        "best_epoch": state.best + 1,
+        "measured_on": "held-out objects" if is_held_out else "the training objects",
+        "before": before,
+        "after": after,
+        "torch": torch.__version__,
+    }
 
 
 def _plain(values: dict[str, float]) -> dict[str, float | None]:

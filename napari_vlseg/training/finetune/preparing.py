@@ -128,8 +128,8 @@ def prepare(
         Tiles(tuple(sets[1])),
         _absent_vectors(model, table),
         bank.as_pixels() if settings.trains_tower else bank,
-        _count(training, names),
-        _count(held_out, names),
+        count_objects(training, names),
+        count_objects(held_out, names),
         corrections_sha256(planes),
         settings.trains_tower,
         len(tiles.sets),
@@ -198,7 +198,8 @@ def _absent_vectors(model: ClipSegSegmenter, table: PromptTable) -> np.ndarray:
     return np.stack([model.condition(prompt)[0].vector for prompt in prompts])
 
 
-def _count(planes: Sequence[CorrectedPlane], names: Sequence[str]) -> dict[str, int]:
+def count_objects(planes: Sequence[CorrectedPlane], names: Sequence[str]) -> dict[str, int]:
+    """Corrected objects of each class."""
     counts = dict.fromkeys(names, 0)
     for plane in planes:
         for name in plane.objects.values():

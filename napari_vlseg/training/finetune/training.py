@@ -4,46 +4,27 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import torch
 
-from napari_vlseg.events import Notice, Progress, Work
+from napari_vlseg.events import Work
 from napari_vlseg.models.adapters import Adapter
 from napari_vlseg.models.clipseg import ClipSegSegmenter
-from napari_vlseg.models.devices import unless_short_of_memory
 from napari_vlseg.prompts import PromptTable
 from napari_vlseg.training.finetune.assessing import Assessment, Tower, assess
 from napari_vlseg.training.finetune.card import adapter_of
 from napari_vlseg.training.finetune.company import Company
 from napari_vlseg.training.finetune.corrected import CorrectedPlane
+from napari_vlseg.training.finetune.epochs import Epoch, train_epochs
 from napari_vlseg.training.finetune.preparing import Course, prepare
 from napari_vlseg.training.finetune.replay import ReplayBank
-from napari_vlseg.training.finetune.resuming import Curve, TuningState
+from napari_vlseg.training.finetune.resuming import TuningState
 from napari_vlseg.training.finetune.settings import FinetuneSettings
 from napari_vlseg.training.finetune.tuner import Tuner
 from napari_vlseg.workflow.cache import EmbeddingCache
 
-
-@dataclass(frozen=True)
-class Epoch(Progress):
-    """An epoch that has ended.
-
-    Attributes
-    ----------
-    loss : float
-        Mean over its steps.
-    held_out_loss : float
-        On corrections that were held out; NaN where there are none.
-    dice : float
-        Mean over classes on the same corrections, or on all of them where none are held out.
-    """
-
-    loss: float = math.nan
-    held_out_loss: float = math.nan
-    dice: float = math.nan
+__all__ = ["Epoch", "finetune"]
 
 
 def finetune(
@@ -110,38 +91,15 @@ def finetune(
     )
     state = TuningState.load(folder, tuner, settings, course.sha256)
     before = _before(model, table, course)
-    while not state.ended(settings):
-        loss = yield from _epoch(tuner, state.epoch, settings)
-        if not math.isfinite(loss):
-            yield Notice(
-                f"Training stopped in epoch {state.epoch + 1}: the loss is no longer a number. "
-                "The best epoch before it is kept; a lower learning rate may help."
-            )
-            break
+
+    def examined() -> tuple[float, float]:
         found = _assess(tuner, course, model)
-        held_out_loss = found.loss if course.is_held_out else math.nan
-        state.add(Curve(*company.agreed((loss, held_out_loss, _mean(found.dice)))), tuner)
-        state.save(folder if company.is_main else None, tuner)
-        yield Epoch("training", state.epoch, settings.epochs, *state.curves[-1].values)
+        return found.loss if course.is_held_out else math.nan, _mean(found.dice)
+
+    yield from train_epochs(tuner, state, settings, examined, folder, company)
     state.restore_best(tuner)
     after = _assess(tuner, course, model)
     return adapter_of(model.info, settings, course, tuner, state, before, after)
-
-
-def _epoch(tuner: Tuner, epoch: int, settings: FinetuneSettings) -> Work[float]:
-    """Mean loss of an epoch; NaN as soon as a step gave no number."""
-    losses = []
-    for step in range(settings.steps):
-        yield Progress("training", epoch * settings.steps + step, settings.total_steps)
-        loss = None
-        while loss is None:
-            loss = unless_short_of_memory(partial(tuner.step, epoch * settings.steps + step))
-            if loss is None:
-                yield Notice(tuner.take_less())
-        losses.append(loss)
-        if not math.isfinite(loss):
-            return math.nan
-    return sum(losses) / len(losses)
 
 
 def _assess(tuner: Tuner, course: Course, model: ClipSegSegmenter) -> Assessment:

@@ -13,12 +13,11 @@ import numpy as np
 import torch
 from torch import nn
 
-from napari_vlseg.errors import ModelError
 from napari_vlseg.models.clipseg import ClipSegSegmenter
-from napari_vlseg.models.devices import release_memory
 from napari_vlseg.models.network import Activations, decoded
 from napari_vlseg.training.finetune.company import Company
 from napari_vlseg.training.finetune.encoder import LearningTower
+from napari_vlseg.training.finetune.epochs import less_memory, rate_factor
 from napari_vlseg.training.finetune.objective import masked_loss
 from napari_vlseg.training.finetune.precision import MixedPrecision
 from napari_vlseg.training.finetune.replay import ReplayBank
@@ -26,8 +25,6 @@ from napari_vlseg.training.finetune.settings import FinetuneSettings
 from napari_vlseg.training.finetune.tiles import Tiles
 from napari_vlseg.training.finetune.voices import ClassVoice
 
-_WARM_UP = 5
-_LEAST = 0.02
 _LARGEST_GRADIENT = 1.0
 _WEIGHT_DECAY = 0.01
 _PURE_TEXT_SHARE = 0.5
@@ -148,23 +145,16 @@ class Tuner:
         ModelError
             If there is nothing left to give up.
         """
-        release_memory(self.device)
-        if self._batch > 1:
-            self._batch //= 2
-            tiles = f"{self._batch} tile{'s'[: self._batch != 1]}"
-            return f"Memory is short: training goes on with {tiles} at a time."
-        if self.device.type == "cpu":
-            raise ModelError(
-                "There is too little memory to train even one tile at a time: close other programs."
-            )
-        self.device = torch.device("cpu")
-        self.decoder.to(self.device)
-        self.texts.to(self.device)
-        if self.tower is not None:
-            self.tower.to(self.device)
-        self._optimiser = self._new_optimiser()  # its memory is on the device
-        self._precision = MixedPrecision(self._settings.precision, self.device)
-        return "Memory is short: training goes on, slower, on the CPU."
+        before = self.device
+        self._batch, self.device, message = less_memory(self._batch, self.device, "tile")
+        if self.device != before:
+            self.decoder.to(self.device)
+            self.texts.to(self.device)
+            if self.tower is not None:
+                self.tower.to(self.device)
+            self._optimiser = self._new_optimiser()  # its memory is on the device
+            self._precision = MixedPrecision(self._settings.precision, self.device)
+        return message
 
     @property
     def factors(self) -> dict[str, torch.Tensor]:
@@ -209,10 +199,7 @@ class Tuner:
         return [{**group, "peak": group["lr"]} for group in groups]
 
     def _set_rates(self, number: int) -> None:
-        """A short warm-up, then a cosine (Loshchilov & Hutter 2017)."""
-        total = self._settings.total_steps
-        rise = min(1.0, (number + 1) / _WARM_UP)
-        factor = rise * (_LEAST + (1 - _LEAST) * 0.5 * (1 + math.cos(math.pi * number / total)))
+        factor = rate_factor(number, self._settings.total_steps)
         for group in self._optimiser.param_groups:
             group["lr"] = factor * group["peak"]
 
