@@ -55,6 +55,13 @@ def finetune(
     rate: Annotated[
         float | None, typer.Option(help=r"Learning rate. \[default: the method's own]")
     ] = None,
+    augment: Annotated[
+        int,
+        typer.Option(
+            metavar="N",
+            help="Also learn from N variants of each image, turned, mirrored and lit otherwise.",
+        ),
+    ] = 0,
     seed: Annotated[int, typer.Option(help="Seed of everything that is drawn.")] = 0,
     device: Annotated[
         str, typer.Option(metavar="DEVICE", help="auto, cpu, cuda, cuda:1 or mps.")
@@ -88,7 +95,15 @@ def finetune(
             offline=offline or None,
         )
         base = reporter.run(steps)
-        settings = settings_for(base, method=method, epochs=epochs, rate=rate, seed=seed, rank=rank)
+        settings = settings_for(
+            base,
+            method=method,
+            epochs=epochs,
+            rate=rate,
+            seed=seed,
+            rank=rank,
+            augment=augment or None,
+        )
         cached = EmbeddingCache(disk=DiskCache(cache))
         work = finetune_project(project, base, out, settings, cache=cached, company=company)
         _report(reporter, out, reporter.run(work))

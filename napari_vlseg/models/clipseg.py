@@ -197,6 +197,11 @@ class ClipSegSegmenter:
         scale = self._scale(plane, working_scale)
         return self._key(plane, scale, self._plan(plane, scale))
 
+    def tile_plan(self, plane: np.ndarray, working_scale: float | None = None) -> TilePlan:
+        """Windows of a plane that `encode` would look at."""
+        plane = check_plane(plane)
+        return self._plan(plane, self._scale(plane, working_scale))
+
     def encode(self, plane: np.ndarray, *, working_scale: float | None = None) -> Embedding:
         """Run the vision tower over a plane.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 import numpy as np
@@ -72,12 +72,13 @@ def assess(
     -------
     Assessment
     """
+    if tower is not None:
+        tiles = _encoded(tiles, tower, next(decoder.parameters()).device)
     losses, dice, best = [], {}, {}
     for number, (name, vector) in enumerate(zip(classes, vectors, strict=True)):
         counts = np.zeros((len(THRESHOLDS) + 1, 3))
         for part in _portions(tiles):
             layers = tuple(layer.to(vector.device) for layer in part.activations)
-            layers = layers if tower is None else tower(*layers)
             logits = decoded(decoder, layers, vector.expand(len(part), -1), patch_size).cpu()
             targets = part.targets[:, number].float() / 255
             losses += masked_loss(logits, targets, part.known).tolist()
@@ -87,6 +88,16 @@ def assess(
             dice[name] = float(scores[0])
             best[name] = THRESHOLDS[int(scores[1:].argmax())]
     return Assessment(float(np.mean(losses)) if losses else float("nan"), dice, best)
+
+
+def _encoded(tiles: Tiles, tower: Tower, device: torch.device) -> Tiles:
+    """Tiles of pixels as the decoder reads them, once for all classes."""
+    sets = []
+    for part in _portions(tiles):
+        (pixels,) = part.activations
+        layers = tuple(layer.cpu() for layer in tower(pixels.to(device)))
+        sets.append(replace(part, activations=layers))
+    return Tiles(tuple(sets))
 
 
 def _portions(tiles: Tiles) -> Iterator[TileSet]:

@@ -51,7 +51,12 @@ def adapter_of(
     card = card_of(
         settings,
         state,
-        {"sha256": course.sha256, "trained_on": course.n_objects, "held_out": course.n_held_out},
+        {
+            "sha256": course.sha256,
+            "trained_on": course.n_objects,
+            "held_out": course.n_held_out,
+            "variants": course.n_variants,
+        },
         is_held_out=course.is_held_out,
         before={"loss": _number(before.loss), "dice": before.dice},
         after={"loss": _number(after.loss), "dice": after.dice},

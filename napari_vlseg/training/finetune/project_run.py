@@ -15,6 +15,7 @@ from napari_vlseg.models.adapters import SUFFIX, Adapter, write_adapter
 from napari_vlseg.models.clipseg import ClipSegSegmenter
 from napari_vlseg.models.sam import SamSegmenter
 from napari_vlseg.prompts import ClassPrompt, PromptTable
+from napari_vlseg.training.finetune.augmented import encode_variants
 from napari_vlseg.training.finetune.clicks.settings import ClickSettings
 from napari_vlseg.training.finetune.clicks.training import finetune_clicks
 from napari_vlseg.training.finetune.company import Company
@@ -38,6 +39,8 @@ def finetune_project(
     company: Company | None = None,
 ) -> Work[Adapter]:
     """Teach a model what was corrected in a project.
+
+    Variants of the images that the settings ask for are encoded first.
 
     Parameters
     ----------
@@ -88,7 +91,10 @@ def finetune_project(
         adapter = yield from finetune_clicks(base, planes, mine, cache=cache, folder=waiting)
     else:
         table = with_rows_for(project.load_prompts(), planes)
-        own = _checked(settings, FinetuneSettings)
+        own = _checked(settings, FinetuneSettings) or FinetuneSettings()
+        if own.augment and not own.trains_tower:
+            cache = EmbeddingCache() if cache is None else cache
+            yield from encode_variants(base, planes, cache, own.augment)
         adapter = yield from finetune(
             base, table, planes, own, cache=cache, folder=waiting, company=company
         )
