@@ -35,10 +35,13 @@ def finetune(
     method: Annotated[
         str,
         typer.Option(
-            help="decoder: all of the decoder learns. film, for text models: less learns, less "
-            "changes."
+            help="decoder: all of the decoder learns. film: less learns, less changes. lora: the "
+            "vision tower learns too; slow, needs napari-vlseg\\[lora]. Click models: decoder."
         ),
     ] = "decoder",
+    rank: Annotated[
+        int, typer.Option(help="With the method lora: how much of the vision tower may change.")
+    ] = 8,
     epochs: Annotated[
         int | None,
         typer.Option(
@@ -63,21 +66,31 @@ def finetune(
     What comes out is an adapter: a small file to give to `segment --model`, that of a click
     model to `segment --refine`, or to the window. Training always starts from the base
     model. One that was interrupted goes on after its last epoch when the command is given
-    again.
+    again. Behind `accelerate launch` several processes train a text model together.
     """
-    with reporting(as_json, debug) as reporter:
+    from napari_vlseg.training.finetune.company import company_of, is_silent_process
+
+    with (
+        reporting(as_json, debug, quiet=is_silent_process()) as reporter,
+        company_of(device) as company,
+    ):
         from napari_vlseg.models import registry
         from napari_vlseg.training.finetune.project_run import finetune_project, settings_for
         from napari_vlseg.workflow.cache import EmbeddingCache
         from napari_vlseg.workflow.disk_cache import DiskCache
 
         steps = registry.load_steps(
-            model or registry.DEFAULT_MODEL, device=device, offline=offline or None
+            model or registry.DEFAULT_MODEL,
+            device=company.device or device,
+            offline=offline or None,
         )
         base = reporter.run(steps)
-        settings = settings_for(base, method=method, epochs=epochs, rate=rate, seed=seed)
+        chosen = {"method": method, "epochs": epochs, "rate": rate, "seed": seed}
+        if method == "lora":
+            chosen["rank"] = rank
+        settings = settings_for(base, **chosen)
         cached = EmbeddingCache(disk=DiskCache(cache))
-        work = finetune_project(project, base, out, settings, cache=cached)
+        work = finetune_project(project, base, out, settings, cache=cached, company=company)
         _report(reporter, out, reporter.run(work))
 
 

@@ -162,7 +162,9 @@ class ClipSegSegmenter:
     def with_adapter(self, adapter: Adapter) -> ClipSegSegmenter:
         """The model as a fine-tuning left it; this one stays as it is.
 
-        Both share the towers, and what one has encoded serves the other.
+        Both share the towers, and what one has encoded serves the other, unless the adapter
+        changes the vision tower: then they share all of it but the layers that are others, and
+        each encodes for itself.
 
         Raises
         ------
@@ -171,7 +173,7 @@ class ClipSegSegmenter:
         """
         info = adapted_info(self._identity, adapter)
         return ClipSegSegmenter(
-            self._network.with_decoder(adapter.decoder),
+            self._network.with_decoder(adapter.decoder).with_tower(adapter.encoder),
             info,
             device=self._budget.device,
             dtype=self._budget.dtype,
@@ -330,6 +332,7 @@ class ClipSegSegmenter:
         rounding = (self._budget.dtype, self._network.coarsest_dtype)
         parts = (plane.shape, weights, preprocessing, scale, plan.side, plan.overlap, rounding)
         digest = hashlib.sha256(repr(parts).encode())
+        digest.update(self._network.tower_sha256.encode())
         digest.update(plane.data)
         return digest.hexdigest()
 

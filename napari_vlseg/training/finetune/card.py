@@ -57,7 +57,8 @@ def adapter_of(
         after={"loss": _number(after.loss), "dice": after.dice},
     )
     base = BaseModel(info.name, info.revision, info.weights_sha256)
-    return Adapter(base, decoder, learned, after.thresholds, card)
+    encoder = {name: value.cpu().clone() for name, value in tuner.factors.items()}
+    return Adapter(base, decoder, learned, after.thresholds, card, encoder)
 
 
 def card_of(

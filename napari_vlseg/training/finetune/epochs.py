@@ -13,6 +13,7 @@ import torch
 from napari_vlseg.errors import ModelError
 from napari_vlseg.events import Notice, Progress, Work
 from napari_vlseg.models.devices import release_memory, unless_short_of_memory
+from napari_vlseg.training.finetune.company import Company
 from napari_vlseg.training.finetune.learner import Learner, Length
 from napari_vlseg.training.finetune.resuming import Curve, TuningState
 
@@ -48,6 +49,7 @@ def train_epochs(
     length: Length,
     assess: Callable[[], tuple[float, float]],
     folder: Path | None,
+    company: Company | None = None,
 ) -> Work[None]:
     """Train until all epochs are done, the last ones brought nothing, or a loss is no number.
 
@@ -61,11 +63,14 @@ def train_epochs(
         Held-out loss and Dice of what the learner holds.
     folder : Path or None
         Where finished epochs are kept.
+    company : Company, optional
+        Processes that train together; the main one writes.
 
     Yields
     ------
     Progress, Notice or Epoch
     """
+    company = company or Company()
     while not state.ended(length):
         loss = yield from _epoch(learner, state.epoch, length)
         if not math.isfinite(loss):
@@ -74,9 +79,9 @@ def train_epochs(
                 "The best epoch before it is kept; a lower learning rate may help."
             )
             return
-        curve = Curve(loss, *assess())
+        curve = Curve(*company.agreed((loss, *assess())))
         state.add(curve, learner)
-        state.save(folder, learner)
+        state.save(folder if company.is_main else None, learner)
         yield Epoch("training", state.epoch, length.epochs, *curve.values)
 
 

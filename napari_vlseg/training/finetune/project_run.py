@@ -17,6 +17,7 @@ from napari_vlseg.models.sam import SamSegmenter
 from napari_vlseg.prompts import ClassPrompt, PromptTable
 from napari_vlseg.training.finetune.clicks.settings import ClickSettings
 from napari_vlseg.training.finetune.clicks.training import finetune_clicks
+from napari_vlseg.training.finetune.company import Company
 from napari_vlseg.training.finetune.corrected import CorrectedPlane
 from napari_vlseg.training.finetune.from_project import project_corrections
 from napari_vlseg.training.finetune.settings import FinetuneSettings
@@ -34,6 +35,7 @@ def finetune_project(
     settings: AnySettings | None = None,
     *,
     cache: EmbeddingCache | None = None,
+    company: Company | None = None,
 ) -> Work[Adapter]:
     """Teach a model what was corrected in a project.
 
@@ -48,6 +50,8 @@ def finetune_project(
     settings : FinetuneSettings or ClickSettings, optional
         See `settings_for`.
     cache : EmbeddingCache, optional
+    company : Company, optional
+        Processes that train together; the main one writes.
 
     Yields
     ------
@@ -78,14 +82,18 @@ def finetune_project(
     with writing(waiting, ModelError):
         waiting.mkdir(parents=True, exist_ok=True)
     if isinstance(base, SamSegmenter):
+        _check_alone(company)
         mine = _checked(settings, ClickSettings)
         adapter = yield from finetune_clicks(base, planes, mine, cache=cache, folder=waiting)
     else:
         table = with_rows_for(project.load_prompts(), planes)
         own = _checked(settings, FinetuneSettings)
-        adapter = yield from finetune(base, table, planes, own, cache=cache, folder=waiting)
-    write_adapter(out, adapter)
-    shutil.rmtree(waiting, ignore_errors=True)
+        adapter = yield from finetune(
+            base, table, planes, own, cache=cache, folder=waiting, company=company
+        )
+    if company is None or company.is_main:
+        write_adapter(out, adapter)
+        shutil.rmtree(waiting, ignore_errors=True)
     return adapter
 
 
@@ -145,6 +153,13 @@ def settings_for(model: object, **chosen: Any) -> AnySettings:
     """
     given = {name: value for name, value in chosen.items() if value is not None}
     return (ClickSettings if isinstance(model, SamSegmenter) else FinetuneSettings)(**given)
+
+
+def _check_alone(company: Company | None) -> None:
+    if company is not None and company.size > 1:
+        raise ModelError(
+            "A click model is trained in one process: run the command without “accelerate launch”."
+        )
 
 
 def _checked(settings: AnySettings | None, kind: type[T]) -> T | None:

@@ -12,8 +12,9 @@ from napari_vlseg.events import Work
 from napari_vlseg.models.adapters import Adapter
 from napari_vlseg.models.clipseg import ClipSegSegmenter
 from napari_vlseg.prompts import PromptTable
-from napari_vlseg.training.finetune.assessing import Assessment, assess
+from napari_vlseg.training.finetune.assessing import Assessment, Tower, assess
 from napari_vlseg.training.finetune.card import adapter_of
+from napari_vlseg.training.finetune.company import Company
 from napari_vlseg.training.finetune.corrected import CorrectedPlane
 from napari_vlseg.training.finetune.epochs import Epoch, train_epochs
 from napari_vlseg.training.finetune.preparing import Course, prepare
@@ -36,6 +37,7 @@ def finetune(
     cache: EmbeddingCache | None = None,
     bank: ReplayBank | None = None,
     folder: Path | None = None,
+    company: Company | None = None,
 ) -> Work[Adapter]:
     """Teach a model what a person corrected.
 
@@ -59,6 +61,8 @@ def finetune(
     folder : Path, optional
         Where finished epochs are kept. A training of the same corrections under the same
         settings that was interrupted goes on after its last one.
+    company : Company, optional
+        Processes that train together; each calls this with the same arguments.
 
     Yields
     ------
@@ -77,12 +81,14 @@ def finetune(
     ModelError
         If even the CPU has too little memory, or no epoch ended with numbers.
     """
-    settings = settings or FinetuneSettings()
+    settings, company = settings or FinetuneSettings(), company or Company()
     preparing = prepare(
         model, table, planes, settings, working_scale=working_scale, cache=cache, bank=bank
     )
     course = yield from preparing
-    tuner = Tuner(model, course.voices, course.training, course.absent, course.bank, settings)
+    tuner = Tuner(
+        model, course.voices, course.training, course.absent, course.bank, settings, company
+    )
     state = TuningState.load(folder, tuner, settings, course.sha256)
     before = _before(model, table, course)
 
@@ -90,7 +96,7 @@ def finetune(
         found = _assess(tuner, course, model)
         return found.loss if course.is_held_out else math.nan, _mean(found.dice)
 
-    yield from train_epochs(tuner, state, settings, examined, folder)
+    yield from train_epochs(tuner, state, settings, examined, folder, company)
     state.restore_best(tuner)
     after = _assess(tuner, course, model)
     return adapter_of(model.info, settings, course, tuner, state, before, after)
@@ -98,7 +104,8 @@ def finetune(
 
 def _assess(tuner: Tuner, course: Course, model: ClipSegSegmenter) -> Assessment:
     """What the tuner holds, each class asked for by its text."""
-    return _measured(tuner.decoder, [text.detach() for text in tuner.texts], course, model)
+    vectors = [text.detach() for text in tuner.texts]
+    return _measured(tuner.decoder, vectors, course, model, tuner.tower)
 
 
 def _before(model: ClipSegSegmenter, table: PromptTable, course: Course) -> Assessment:
@@ -114,7 +121,8 @@ def _before(model: ClipSegSegmenter, table: PromptTable, course: Course) -> Asse
             else voice.text
         )
         vectors.append(torch.tensor(vector, device=model.network.device))
-    return _measured(model.network.decoder, vectors, course, model)
+    tower = model.network.encode if course.shows_pixels else None
+    return _measured(model.network.decoder, vectors, course, model, tower)
 
 
 def _measured(
@@ -122,6 +130,7 @@ def _measured(
     vectors: Sequence[torch.Tensor],
     course: Course,
     model: ClipSegSegmenter,
+    tower: Tower | None,
 ) -> Assessment:
     return assess(
         decoder,
@@ -130,6 +139,7 @@ def _measured(
         course.measured,
         threshold=model.default_threshold,
         patch_size=model.network.patch_size,
+        tower=tower,
     )
 
 
