@@ -162,5 +162,5 @@ def _curves(axes: Axes, points: Sequence[EffortPoint]) -> None:
             axes.fill_between(clicks, low, high, color=f"C{number}", alpha=0.15, linewidth=0)
     axes.set(xlabel="clicks on the object", ylabel="share of objects", ylim=(0, 1.02))
     axes.set_title("objects that are right after n clicks")
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.set_xticks(range(0, max(len(point.reached) for point in points), 5))
     axes.legend(fontsize="small")
