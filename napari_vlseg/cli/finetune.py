@@ -32,8 +32,14 @@ def finetune(
     ] = None,
     method: Annotated[
         str,
-        typer.Option(help="decoder: all of the decoder learns. film: less learns, less changes."),
+        typer.Option(
+            help="decoder: all of the decoder learns. film: less learns, less changes. lora: the "
+            "vision tower learns too; slow, needs napari-vlseg\\[lora]."
+        ),
     ] = "decoder",
+    rank: Annotated[
+        int, typer.Option(help="With the method lora: how much of the vision tower may change.")
+    ] = 8,
     epochs: Annotated[
         int, typer.Option(help="Epochs at most; training ends when it no longer gets better.")
     ] = 6,
@@ -53,18 +59,32 @@ def finetune(
 
     What comes out is an adapter: a small file to give to `segment --model` or to the
     window. Training always starts from the base model. One that was interrupted goes on
-    after its last epoch when the command is given again.
+    after its last epoch when the command is given again. Behind `accelerate launch`
+    several processes train together.
     """
-    with reporting(as_json, debug) as reporter:
+    from napari_vlseg.training.finetune.company import company_of, is_silent_process
+
+    with (
+        reporting(as_json, debug, quiet=is_silent_process()) as reporter,
+        company_of(device) as company,
+    ):
         from napari_vlseg.models import registry
         from napari_vlseg.training.finetune.project_run import finetune_project
         from napari_vlseg.training.finetune.settings import FinetuneSettings
         from napari_vlseg.workflow.cache import EmbeddingCache
         from napari_vlseg.workflow.disk_cache import DiskCache
 
-        settings = FinetuneSettings(method=method, epochs=epochs, rate=rate, seed=seed)  # type: ignore[arg-type]
+        settings = FinetuneSettings(
+            method=method,  # type: ignore[arg-type]
+            epochs=epochs,
+            rate=rate,
+            seed=seed,
+            rank=rank,
+        )
         steps = registry.load_steps(
-            model or registry.DEFAULT_MODEL, device=device, offline=offline or None
+            model or registry.DEFAULT_MODEL,
+            device=company.device or device,
+            offline=offline or None,
         )
         work = finetune_project(
             project,
@@ -72,6 +92,7 @@ def finetune(
             out,
             settings,
             cache=EmbeddingCache(disk=DiskCache(cache)),
+            company=company,
         )
         _report(reporter, out, reporter.run(work))
 

@@ -165,7 +165,9 @@ class ClipSegSegmenter:
     def with_adapter(self, adapter: Adapter) -> ClipSegSegmenter:
         """The model as a fine-tuning left it; this one stays as it is.
 
-        Both share the towers, and what one has encoded serves the other.
+        Both share the towers, and what one has encoded serves the other, unless the adapter
+        changes the vision tower: then they share all of it but the layers that are others, and
+        each encodes for itself.
 
         Raises
         ------
@@ -175,7 +177,7 @@ class ClipSegSegmenter:
         check_base(adapter, self._identity.weights_sha256)
         digest = adapter.sha256
         return ClipSegSegmenter(
-            self._network.with_decoder(adapter.decoder),
+            self._network.with_decoder(adapter.decoder).with_tower(adapter.encoder),
             replace(
                 self._identity,
                 revision=f"{self._identity.revision}+{digest[:ADAPTER_DIGITS]}",
@@ -338,6 +340,7 @@ class ClipSegSegmenter:
         rounding = (self._budget.dtype, self._network.coarsest_dtype)
         parts = (plane.shape, weights, preprocessing, scale, plan.side, plan.overlap, rounding)
         digest = hashlib.sha256(repr(parts).encode())
+        digest.update(self._network.tower_sha256.encode())
         digest.update(plane.data)
         return digest.hexdigest()
 

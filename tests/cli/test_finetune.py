@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
-import pandas as pd
 import pytest
 import tifffile
 
 from napari_vlseg.corrections.store import Project
-from napari_vlseg.images import pixels_sha256
-from napari_vlseg.proposals import completed
 from napari_vlseg.training.finetune import preparing
 from napari_vlseg.training.finetune.replay import replay_bank
-from tests.training.finetune.helpers import WORD, scene
+from tests.training.finetune.helpers import WORD, corrected_project, scene
 
 from .conftest import Command
 
@@ -27,31 +23,8 @@ def _short_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     )
 
 
-def _project(folder: Path) -> Project:
-    """Two images in which every zoborg was accepted and everything else erased."""
-    project = Project.create(folder)
-    for seed in (0, 2):
-        painted, own = scene(seed)
-        entry = project.add_image(
-            f"scene {seed}",
-            source_path=None,
-            pixels_sha256=pixels_sha256(painted.image),
-            shape=painted.image.shape,
-            dtype=painted.image.dtype,
-            axes="YXS",
-            embed=painted.image,
-        )
-        labels = np.where(np.isin(painted.labels, own), painted.labels, 0)
-        rows = [
-            {"object_uid": f"{seed}-{n}", "label": n, "class": WORD, "status": "accepted"}
-            for n in own
-        ]
-        entry.save_labels(labels, completed(pd.DataFrame(rows)))
-    return project
-
-
 def test_corrections_become_an_adapter_that_segments(cli: Command, tmp_path: Path) -> None:
-    project, out = _project(tmp_path / "project"), tmp_path / "mine.safetensors"
+    project, out = corrected_project(tmp_path / "project"), tmp_path / "mine.safetensors"
     done = cli("finetune", project.folder, "--out", out, "--epochs", 1, "--json")
     assert done.code == 0, done.err
     card = done.document
@@ -69,7 +42,7 @@ def test_corrections_become_an_adapter_that_segments(cli: Command, tmp_path: Pat
 
 
 def test_a_person_reads_a_table(cli: Command, tmp_path: Path) -> None:
-    project = _project(tmp_path / "project")
+    project = corrected_project(tmp_path / "project")
     done = cli("finetune", project.folder, "-o", tmp_path / "a.safetensors", "--epochs", 1)
     assert done.code == 0
     assert "Dice after" in done.out

@@ -63,7 +63,8 @@ def adapter_of(
         "torch": torch.__version__,
     }
     base = BaseModel(info.name, info.revision, info.weights_sha256)
-    return Adapter(base, decoder, learned, after.thresholds, card)
+    encoder = {name: value.cpu().clone() for name, value in tuner.factors.items()}
+    return Adapter(base, decoder, learned, after.thresholds, card, encoder)
 
 
 def _plain(values: dict[str, float]) -> dict[str, float | None]:

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-import torch
 
 from napari_vlseg.errors import PromptError
 from napari_vlseg.events import Progress, Work
@@ -17,7 +16,7 @@ from napari_vlseg.training.finetune.corrected import CorrectedPlane
 from napari_vlseg.training.finetune.replay import ReplayBank, replay_bank
 from napari_vlseg.training.finetune.settings import FinetuneSettings
 from napari_vlseg.training.finetune.splitting import split_corrections
-from napari_vlseg.training.finetune.tiles import TileSet, joined, tiles_of
+from napari_vlseg.training.finetune.tiles import Tiles, TileSet, tiles_of
 from napari_vlseg.training.finetune.voices import ClassVoice, class_voices
 from napari_vlseg.workflow.cache import EmbeddingCache, encode
 
@@ -40,7 +39,7 @@ class Course:
     Attributes
     ----------
     voices : tuple of ClassVoice
-    training, held_out : TileSet
+    training, held_out : Tiles
         Targets in the order of `voices`; `held_out` may have no tile.
     absent : numpy.ndarray, shape (n, projection_dim), float32
         Vectors of things that are not there.
@@ -49,16 +48,19 @@ class Course:
         Objects of each class on either side.
     sha256 : str
         Hash of all planes and corrections.
+    shows_pixels : bool
+        Whether tiles and bank hold pixels, for a vision tower that learns.
     """
 
     voices: tuple[ClassVoice, ...]
-    training: TileSet
-    held_out: TileSet
+    training: Tiles
+    held_out: Tiles
     absent: np.ndarray = field(repr=False)
     bank: ReplayBank
     n_objects: dict[str, int]
     n_held_out: dict[str, int]
     sha256: str
+    shows_pixels: bool = False
 
     @property
     def is_held_out(self) -> bool:
@@ -66,7 +68,7 @@ class Course:
         return len(self.held_out) > 0
 
     @property
-    def measured(self) -> TileSet:
+    def measured(self) -> Tiles:
         """What is measured on: what was held out, or the training corrections without that."""
         return self.held_out if self.is_held_out else self.training
 
@@ -100,22 +102,25 @@ def prepare(
         [(0, plane) for plane in training] + [(1, plane) for plane in held_out]
     ):
         encoding = encode(model, plane.plane, working_scale=working_scale, cache=cache)
-        sets[side].append(tiles_of(plane, (yield from encoding), names))
+        as_pixels = model.network.preprocessing if settings.trains_tower else None
+        sets[side].append(tiles_of(plane, (yield from encoding), names, as_pixels))
         yield Progress("preparing", done + 1, len(training) + len(held_out))
     if settings.replay_share and bank is None:
         bank = yield from replay_bank(model, settings.replay_scenes, settings.seed)
-    tiles = joined(sets[0])
+    bank = bank or ReplayBank.empty()
+    tiles = Tiles(tuple(sets[0]))
     if not len(tiles):
         raise PromptError("Nothing was reviewed yet: accept or correct some objects first.")
     return Course(
         voices,
         tiles,
-        joined(sets[1]) if sets[1] else tiles.take(torch.arange(0)),
+        Tiles(tuple(sets[1])),
         _absent_vectors(model, table),
-        bank or ReplayBank.empty(),
+        bank.as_pixels() if settings.trains_tower else bank,
         _count(training, names),
         _count(held_out, names),
         corrections_sha256(planes),
+        settings.trains_tower,
     )
 
 

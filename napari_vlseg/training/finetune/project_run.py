@@ -13,6 +13,7 @@ from napari_vlseg.files import writing
 from napari_vlseg.models.adapters import SUFFIX, Adapter, write_adapter
 from napari_vlseg.models.clipseg import ClipSegSegmenter
 from napari_vlseg.prompts import ClassPrompt, PromptTable
+from napari_vlseg.training.finetune.company import Company
 from napari_vlseg.training.finetune.corrected import CorrectedPlane
 from napari_vlseg.training.finetune.from_project import project_corrections
 from napari_vlseg.training.finetune.settings import FinetuneSettings
@@ -27,6 +28,7 @@ def finetune_project(
     settings: FinetuneSettings | None = None,
     *,
     cache: EmbeddingCache | None = None,
+    company: Company | None = None,
 ) -> Work[Adapter]:
     """Teach a text model what was corrected in a project.
 
@@ -40,6 +42,8 @@ def finetune_project(
         File of the adapter. Finished epochs wait in a folder beside it while training runs.
     settings : FinetuneSettings, optional
     cache : EmbeddingCache, optional
+    company : Company, optional
+        Processes that train together; the main one writes.
 
     Yields
     ------
@@ -68,9 +72,12 @@ def finetune_project(
     with writing(waiting, ModelError):
         waiting.mkdir(parents=True, exist_ok=True)
     table = with_rows_for(project.load_prompts(), planes)
-    adapter = yield from finetune(base, table, planes, settings, cache=cache, folder=waiting)
-    write_adapter(out, adapter)
-    shutil.rmtree(waiting, ignore_errors=True)
+    adapter = yield from finetune(
+        base, table, planes, settings, cache=cache, folder=waiting, company=company
+    )
+    if company is None or company.is_main:
+        write_adapter(out, adapter)
+        shutil.rmtree(waiting, ignore_errors=True)
     return adapter
 
 

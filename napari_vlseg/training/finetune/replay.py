@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -13,6 +13,7 @@ from napari_vlseg.models.clipseg import ClipSegSegmenter
 from napari_vlseg.models.network import Activations
 from napari_vlseg.prompts import ClassPrompt, ReferencePrompt
 from napari_vlseg.training.evaluate_nuclei import as_plane
+from napari_vlseg.training.finetune.encoder import pixels_of
 from napari_vlseg.training.scenes import Scene, SceneObject, generate_scene
 from napari_vlseg.training.vocabulary import COLOUR_WORDS, KIND_NOUNS
 
@@ -27,13 +28,20 @@ class ReplayBank:
     Attributes
     ----------
     activations : tuple of torch.Tensor, each of shape (n, 1 + patches, channels)
+        What the decoder reads, or the pixels as in `TileSet`.
     vectors : torch.Tensor, shape (n, projection_dim)
     answers : torch.Tensor, shape (n, side, side), float16 in [0, 1]
+    pixels : torch.Tensor, shape (scenes, 3, side, side), float16
+        From `pixels_of`.
+    scenes : torch.Tensor, shape (n,), int64
+        Which of them each pair is about.
     """
 
     activations: Activations
     vectors: torch.Tensor
     answers: torch.Tensor
+    pixels: torch.Tensor
+    scenes: torch.Tensor
 
     def __len__(self) -> int:
         return len(self.vectors)
@@ -41,7 +49,12 @@ class ReplayBank:
     @classmethod
     def empty(cls) -> ReplayBank:
         """A bank that recalls nothing."""
-        return cls((), torch.zeros(0, 1), torch.zeros(0, 1, 1))
+        nothing = torch.zeros(0)
+        return cls((), nothing[:, None], nothing[:, None, None], nothing, nothing.long())
+
+    def as_pixels(self) -> ReplayBank:
+        """The same pairs for a vision tower that learns."""
+        return replace(self, activations=(self.pixels[self.scenes],)) if len(self) else self
 
 
 def replay_bank(model: ClipSegSegmenter, n_scenes: int, seed: int = 0) -> Work[ReplayBank]:
@@ -60,19 +73,22 @@ def replay_bank(model: ClipSegSegmenter, n_scenes: int, seed: int = 0) -> Work[R
     """
     rng = np.random.default_rng(seed)
     layers: list[Activations] = []
-    vectors, answers = [], []
+    vectors, answers, pixels, scenes = [], [], [], []
     for number in range(n_scenes):
         scene = generate_scene(REPLAY_SEEDS[number], size=model.input_size)
         plane = as_plane(scene.image)
         embedding = yield from model.encode_steps(plane, working_scale=1.0)
+        pixels.append(pixels_of(plane, embedding.plan, model.network.preprocessing)[:1])
         for conditional in _questions(model, plane, scene, rng):
             activations, answer = _first_tile(model, embedding.activations[0], conditional)
             layers.append(activations)
             vectors.append(torch.from_numpy(conditional.vector))
             answers.append(answer)
+            scenes.append(number)
         yield Progress("recalling what the model knows", number + 1, n_scenes)
     stacked = tuple(torch.cat(layer) for layer in zip(*layers, strict=True))
-    return ReplayBank(stacked, torch.stack(vectors), torch.stack(answers))
+    asked = (torch.stack(vectors), torch.stack(answers))
+    return ReplayBank(stacked, *asked, torch.cat(pixels), torch.tensor(scenes))
 
 
 def _questions(

@@ -15,8 +15,9 @@ from napari_vlseg.models.adapters import Adapter
 from napari_vlseg.models.clipseg import ClipSegSegmenter
 from napari_vlseg.models.devices import unless_short_of_memory
 from napari_vlseg.prompts import PromptTable
-from napari_vlseg.training.finetune.assessing import Assessment, assess
+from napari_vlseg.training.finetune.assessing import Assessment, Tower, assess
 from napari_vlseg.training.finetune.card import adapter_of
+from napari_vlseg.training.finetune.company import Company
 from napari_vlseg.training.finetune.corrected import CorrectedPlane
 from napari_vlseg.training.finetune.preparing import Course, prepare
 from napari_vlseg.training.finetune.replay import ReplayBank
@@ -55,6 +56,7 @@ def finetune(
     cache: EmbeddingCache | None = None,
     bank: ReplayBank | None = None,
     folder: Path | None = None,
+    company: Company | None = None,
 ) -> Work[Adapter]:
     """Teach a model what a person corrected.
 
@@ -78,6 +80,8 @@ def finetune(
     folder : Path, optional
         Where finished epochs are kept. A training of the same corrections under the same
         settings that was interrupted goes on after its last one.
+    company : Company, optional
+        Processes that train together; each calls this with the same arguments.
 
     Yields
     ------
@@ -96,12 +100,14 @@ def finetune(
     ModelError
         If even the CPU has too little memory, or no epoch ended with numbers.
     """
-    settings = settings or FinetuneSettings()
+    settings, company = settings or FinetuneSettings(), company or Company()
     preparing = prepare(
         model, table, planes, settings, working_scale=working_scale, cache=cache, bank=bank
     )
     course = yield from preparing
-    tuner = Tuner(model, course.voices, course.training, course.absent, course.bank, settings)
+    tuner = Tuner(
+        model, course.voices, course.training, course.absent, course.bank, settings, company
+    )
     state = TuningState.load(folder, tuner, settings, course.sha256)
     before = _before(model, table, course)
     while not state.ended(settings):
@@ -114,8 +120,8 @@ def finetune(
             break
         found = _assess(tuner, course, model)
         held_out_loss = found.loss if course.is_held_out else math.nan
-        state.add(Curve(loss, held_out_loss, _mean(found.dice)), tuner)
-        state.save(folder, tuner)
+        state.add(Curve(*company.agreed((loss, held_out_loss, _mean(found.dice)))), tuner)
+        state.save(folder if company.is_main else None, tuner)
         yield Epoch("training", state.epoch, settings.epochs, *state.curves[-1].values)
     state.restore_best(tuner)
     after = _assess(tuner, course, model)
@@ -140,7 +146,8 @@ def _epoch(tuner: Tuner, epoch: int, settings: FinetuneSettings) -> Work[float]:
 
 def _assess(tuner: Tuner, course: Course, model: ClipSegSegmenter) -> Assessment:
     """What the tuner holds, each class asked for by its text."""
-    return _measured(tuner.decoder, [text.detach() for text in tuner.texts], course, model)
+    vectors = [text.detach() for text in tuner.texts]
+    return _measured(tuner.decoder, vectors, course, model, tuner.tower)
 
 
 def _before(model: ClipSegSegmenter, table: PromptTable, course: Course) -> Assessment:
@@ -156,7 +163,8 @@ def _before(model: ClipSegSegmenter, table: PromptTable, course: Course) -> Asse
             else voice.text
         )
         vectors.append(torch.tensor(vector, device=model.network.device))
-    return _measured(model.network.decoder, vectors, course, model)
+    tower = model.network.encode if course.shows_pixels else None
+    return _measured(model.network.decoder, vectors, course, model, tower)
 
 
 def _measured(
@@ -164,6 +172,7 @@ def _measured(
     vectors: Sequence[torch.Tensor],
     course: Course,
     model: ClipSegSegmenter,
+    tower: Tower | None,
 ) -> Assessment:
     return assess(
         decoder,
@@ -172,6 +181,7 @@ def _measured(
         course.measured,
         threshold=model.default_threshold,
         patch_size=model.network.patch_size,
+        tower=tower,
     )
 
 

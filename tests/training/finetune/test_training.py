@@ -77,6 +77,12 @@ def test_a_new_word_is_learned_from_a_few_objects(
     assert (changed == {"film_mul", "film_add"}) == (method == "film")
 
 
+def test_images_of_any_sizes_are_learned_together(learn: Any) -> None:
+    planes = [corrected(0, size=136), corrected(2, size=160), corrected(4, size=200)]
+    adapter, _ = learn(FinetuneSettings(epochs=1, steps=3, batch=8), planes=planes)
+    assert adapter.card["before"]["dice"][WORD] < adapter.card["after"]["dice"][WORD]
+
+
 def test_the_card_tells_how_it_was_made(learn: Any) -> None:
     adapter, _ = learn()
     card = adapter.card
