@@ -92,7 +92,7 @@ def simulate_learning(
     -------
     tuple of Point
     """
-    student = _Student(model, pool, settings or FinetuneSettings())
+    student = Student(model, pool, settings or FinetuneSettings())
     yield from student.prepare()
     points = [Point(NOTHING, 0, 0, 0, *(yield from student.score(model)))]
     jobs: list[tuple[str, int, int]] = [
@@ -106,12 +106,28 @@ def simulate_learning(
     return tuple(points)
 
 
-class _Student:
-    """The model, what it has encoded, and how it is examined."""
+class Student:
+    """The model, what it has encoded, and how it is examined.
 
-    def __init__(self, model: ClipSegSegmenter, pool: Pool, settings: FinetuneSettings) -> None:
+    Parameters
+    ----------
+    model : ClipSegSegmenter
+        The base model.
+    pool : Pool
+    settings : FinetuneSettings
+    cache : EmbeddingCache, optional
+        Where encoded images are.
+    """
+
+    def __init__(
+        self,
+        model: ClipSegSegmenter,
+        pool: Pool,
+        settings: FinetuneSettings,
+        cache: EmbeddingCache | None = None,
+    ) -> None:
         self._model, self._pool, self._settings = model, pool, settings
-        self._cache = EmbeddingCache()
+        self._cache = EmbeddingCache() if cache is None else cache
         self._bank = ReplayBank.empty()
         self._looks: list[Look] = []
 
@@ -123,8 +139,8 @@ class _Student:
             self._looks.append((yield from seeing))
             yield Progress("looking at images", done + 1, len(self._pool.work))
 
-    def learn(self, arm: str, seed: int, budget: int) -> Work[Point]:
-        """Correct, train, measure."""
+    def teach(self, arm: str, seed: int, budget: int) -> Work[tuple[ClipSegSegmenter, int]]:
+        """Correct and train: the model that learned, and the number of objects it learned from."""
         work = self._pool.work
         order = order_images(self._looks, arm if arm in ORDERS else "random", seed=seed)
         count = sum(len(np.unique(image.labels)) for image in work) if budget < 0 else budget
@@ -134,7 +150,11 @@ class _Student:
             self._model, self._pool.prompts, planes, settings, cache=self._cache, bank=self._bank
         )
         taught = self._model.with_adapter((yield from training))
-        n_objects = sum(len(plane.objects) for plane in planes)
+        return taught, sum(len(plane.objects) for plane in planes)
+
+    def learn(self, arm: str, seed: int, budget: int) -> Work[Point]:
+        """Correct, train, measure."""
+        taught, n_objects = yield from self.teach(arm, seed, budget)
         return Point(arm, seed, budget, n_objects, *(yield from self.score(taught)))
 
     def score(self, model: ClipSegSegmenter) -> Work[tuple[float, float]]:
