@@ -48,12 +48,27 @@ def simulate(
         ),
     ] = None,
     kind: Annotated[str, typer.Option(help="Staining of those nuclei.")] = "purple_on_purple",
+    unseen: Annotated[
+        bool,
+        typer.Option(
+            "--unseen",
+            help="The base model was trained without this staining: half of the slides are "
+            "worked on, the others are measured on.",
+        ),
+    ] = False,
     painted: Annotated[
         int, typer.Option(metavar="N", help="Without --nuclei: which painted objects, 0, 1, …")
     ] = 0,
     images: Annotated[
         int, typer.Option(help="Images that the annotator may work through, at most.")
     ] = 40,
+    per_image: Annotated[
+        int | None,
+        typer.Option(
+            help="Learning: objects that are corrected of an image before the next one, at most. "
+            r"\[default: all]"
+        ),
+    ] = None,
     budgets: Annotated[
         str | None,
         typer.Option(
@@ -114,7 +129,7 @@ def simulate(
         pool = (
             painted_pool(painted, n_work=images)
             if nuclei is None
-            else nuclei_pool(nuclei, kind, most=images)
+            else nuclei_pool(nuclei, kind, most=images, unseen=unseen)
         )
         loaded = reporter.run(registry.load_steps(model or registry.DEFAULT_MODEL))
         proposer = require_trainable(loaded)
@@ -124,7 +139,7 @@ def simulate(
             "seeds": range(seeds),
         }
         if what is Simulated.LEARNING:
-            points = reporter.run(simulate_learning(proposer, pool, **options))
+            points = reporter.run(simulate_learning(proposer, pool, per_image=per_image, **options))
             _report(reporter, pool, points, out)
         else:
             hand = EffortOptions(click_model, jitter, test_images, outlined)
