@@ -43,7 +43,8 @@ def annotate(
             break
         image = images[position]
         own = np.unique(image.labels[image.labels > 0])
-        drawn = np.random.default_rng([seed, position]).permutation(own)[: min(left, per_image or left)]
+        most = min(left, per_image or left)
+        drawn = np.random.default_rng([seed, position]).permutation(own)[:most]
         left -= len(drawn)
         is_done = len(drawn) == len(own)
         planes.append(_corrected(image, drawn.tolist(), class_name, is_done=is_done))
