@@ -16,6 +16,7 @@ THRESHOLDS = tuple(round(0.2 + 0.05 * n, 2) for n in range(13))
 """Thresholds that are tried: 0.2 to 0.8."""
 
 _AT_A_TIME = 8
+_AS_GOOD = 0.005
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,8 @@ class Assessment:
     dice : dict of str to float
         For each class that occurs, over all its pixels, at the threshold of the question.
     thresholds : dict of str to float
-        For each class that occurs, the threshold of `THRESHOLDS` with the highest Dice.
+        For each class that occurs, the threshold of `THRESHOLDS` with the highest Dice; of several
+        that are as good within 0.005, the one nearest to the threshold of the question.
     """
 
     loss: float
@@ -78,8 +80,14 @@ def assess(
         if counts[0, 1]:
             scores = 2 * counts[:, 0] / (counts[:, 1] + counts[:, 2])
             dice[name] = float(scores[0])
-            best[name] = THRESHOLDS[int(scores[1:].argmax())]
+            best[name] = _nearest_of_best(scores[1:], threshold)
     return Assessment(float(np.mean(losses)) if losses else float("nan"), dice, best)
+
+
+def _nearest_of_best(scores: np.ndarray, threshold: float) -> float:
+    """A few held-out objects can't tell thresholds apart that are nearly as good."""
+    good = np.take(THRESHOLDS, np.flatnonzero(scores >= scores.max() - _AS_GOOD))
+    return float(good[np.abs(good - threshold).argmin()])
 
 
 def _counts(
