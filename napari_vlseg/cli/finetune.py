@@ -56,13 +56,12 @@ def finetune(
         float | None, typer.Option(help=r"Learning rate. \[default: the method's own]")
     ] = None,
     augment: Annotated[
-        int | None,
+        int,
         typer.Option(
             metavar="N",
-            help="Also learn from N variants of each image, turned, mirrored and lit otherwise. "
-            r"\[default: 0]",
+            help="Also learn from N variants of each image, turned, mirrored and lit otherwise.",
         ),
-    ] = None,
+    ] = 0,
     seed: Annotated[int, typer.Option(help="Seed of everything that is drawn.")] = 0,
     device: Annotated[
         str, typer.Option(metavar="DEVICE", help="auto, cpu, cuda, cuda:1 or mps.")
@@ -97,7 +96,13 @@ def finetune(
         )
         base = reporter.run(steps)
         settings = settings_for(
-            base, method=method, epochs=epochs, rate=rate, seed=seed, rank=rank, augment=augment
+            base,
+            method=method,
+            epochs=epochs,
+            rate=rate,
+            seed=seed,
+            rank=rank,
+            augment=augment or None,
         )
         cached = EmbeddingCache(disk=DiskCache(cache))
         work = finetune_project(project, base, out, settings, cache=cached, company=company)

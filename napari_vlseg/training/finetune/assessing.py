@@ -17,6 +17,7 @@ THRESHOLDS = tuple(round(0.2 + 0.05 * n, 2) for n in range(13))
 """Thresholds that are tried: 0.2 to 0.8."""
 
 _AT_A_TIME = 8
+_AS_GOOD = 0.005
 
 Tower: TypeAlias = Callable[[torch.Tensor], Activations]
 """Pixels (n, 3, side, side) to what the decoder reads."""
@@ -33,7 +34,8 @@ class Assessment:
     dice : dict of str to float
         For each class that occurs, over all its pixels, at the threshold of the question.
     thresholds : dict of str to float
-        For each class that occurs, the threshold of `THRESHOLDS` with the highest Dice.
+        For each class that occurs, the threshold of `THRESHOLDS` with the highest Dice; of several
+        that are as good within 0.005, the one nearest to the threshold of the question.
     """
 
     loss: float
@@ -86,7 +88,7 @@ def assess(
         if counts[0, 1]:
             scores = 2 * counts[:, 0] / (counts[:, 1] + counts[:, 2])
             dice[name] = float(scores[0])
-            best[name] = THRESHOLDS[int(scores[1:].argmax())]
+            best[name] = _nearest_of_best(scores[1:], threshold)
     return Assessment(float(np.mean(losses)) if losses else float("nan"), dice, best)
 
 
@@ -104,6 +106,12 @@ def _portions(tiles: Tiles) -> Iterator[TileSet]:
     """All tiles, as many at a time as fit in memory."""
     for numbers in torch.arange(len(tiles)).split(_AT_A_TIME):
         yield from (part for _, part in tiles.take(numbers))
+
+
+def _nearest_of_best(scores: np.ndarray, threshold: float) -> float:
+    """A few held-out objects can't tell thresholds apart that are nearly as good."""
+    good = np.take(THRESHOLDS, np.flatnonzero(scores >= scores.max() - _AS_GOOD))
+    return float(good[np.abs(good - threshold).argmin()])
 
 
 def _counts(

@@ -91,8 +91,8 @@ def finetune_project(
         adapter = yield from finetune_clicks(base, planes, mine, cache=cache, folder=waiting)
     else:
         table = with_rows_for(project.load_prompts(), planes)
-        own = _checked(settings, FinetuneSettings)
-        if own is not None and own.augment and not own.trains_tower:
+        own = _checked(settings, FinetuneSettings) or FinetuneSettings()
+        if own.augment and not own.trains_tower:
             cache = EmbeddingCache() if cache is None else cache
             yield from encode_variants(base, planes, cache, own.augment)
         adapter = yield from finetune(

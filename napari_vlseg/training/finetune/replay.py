@@ -20,6 +20,9 @@ from napari_vlseg.training.vocabulary import COLOUR_WORDS, KIND_NOUNS
 REPLAY_SEEDS = range(2_000_000, 2_001_000)
 """Scenes of neither the training nor the validation of the bundled models."""
 
+_USUAL_INPUT = 128
+_FEWEST_SCENES = 8
+
 
 @dataclass(frozen=True, eq=False)
 class ReplayBank:
@@ -68,6 +71,8 @@ def replay_bank(model: ClipSegSegmenter, n_scenes: int, seed: int = 0) -> Work[R
     model : ClipSegSegmenter
         The base model.
     n_scenes : int
+        For an input of 128 pixels. A scene fills the input, so that of a larger one fewer show as
+        many objects, and each costs more.
     seed : int
 
     Yields
@@ -75,6 +80,8 @@ def replay_bank(model: ClipSegSegmenter, n_scenes: int, seed: int = 0) -> Work[R
     Progress
     """
     rng = np.random.default_rng(seed)
+    fewer = max(_FEWEST_SCENES, round(n_scenes * _USUAL_INPUT / model.input_size))
+    n_scenes = min(n_scenes, fewer)
     layers: list[Activations] = []
     vectors, answers, pixels, scenes = [], [], [], []
     shown: list[Conditional] = []

@@ -127,13 +127,13 @@ def test_the_base_model_has_not_moved_from_its_own_answers(zooming: SamSegmenter
 def test_many_steps_lower_the_loss_and_leave_the_base_model_alone(zooming: SamSegmenter) -> None:
     before = {n: v.clone() for n, v in zooming.network.model.state_dict().items()}
     objects = _learned(zooming, rimmed(0))
-    settings = ClickSettings(rate=5e-3, epochs=4, steps=10, batch=4, replay_weight=0)
+    settings = ClickSettings(rate=1e-2, epochs=2, steps=10, batch=4, replay_weight=0)
     tuner = ClickTuner(zooming, objects, ClickBank(), settings)
     first, _ = quick_scores(tuner.network, objects, 0)
     for number in range(settings.total_steps):
         tuner.step(number)
     last, _ = quick_scores(tuner.network, objects, 0)
-    assert last < 0.7 * first
+    assert last < 0.8 * first
     after = zooming.network.model.state_dict()
     assert all(torch.equal(before[name], after[name]) for name in before)
 

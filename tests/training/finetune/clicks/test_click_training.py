@@ -29,6 +29,7 @@ from .helpers import KINDS, rimmed, tiny
 
 QUICK = ClickSettings(epochs=2, steps=2, batch=2, replay_objects=2)
 PLANES = [rimmed(seed) for seed in (0, 1)]
+FEW = [replace(plane, classes={1: "cell", 5: "cell", 9: "cell"}) for plane in PLANES]
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +41,7 @@ def zooming(tmp_path_factory: pytest.TempPathFactory) -> SamSegmenter:
 def learn(zooming: SamSegmenter) -> Any:
     def learn(settings: ClickSettings = QUICK, **options: Any) -> tuple[Adapter, list[Any]]:
         events: list[Any] = []
-        planes = options.pop("planes", PLANES)
+        planes = options.pop("planes", FEW)
         work = finetune_clicks(zooming, planes, settings, **options)
         return run(work, events.append), events
 
@@ -56,8 +57,8 @@ def test_a_rim_that_the_model_leaves_out_is_learned() -> None:
     objects = to_measure([(unseen, model.encode(unseen.plane))], 0)[:5]
     before = run(measure(model, objects))
     after = run(measure(model.with_adapter(adapter), objects))
-    assert before["box"] < 0.8
-    assert all(after[prompt] > before[prompt] + 0.1 for prompt in ("1 click", "box"))
+    assert before["1 click"] < 0.7
+    assert all(after[prompt] > before[prompt] + 0.05 for prompt in before)
     assert run(measure(model, objects)) == before, "the base model is not changed"
     epochs = [event for event in events if isinstance(event, Epoch)]
     assert [event.done for event in epochs] == [1, 2, 3]
