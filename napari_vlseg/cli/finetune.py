@@ -35,8 +35,8 @@ def finetune(
     method: Annotated[
         str,
         typer.Option(
-            help="decoder: all of the decoder learns. film: less learns, less changes. lora: the "
-            "vision tower learns too; slow, needs napari-vlseg\\[lora]. Click models: decoder."
+            help="decoder: all of the decoder learns. film, for text models: less learns, less "
+            "changes. lora: the vision tower learns too; slow, needs napari-vlseg\\[lora]."
         ),
     ] = "decoder",
     rank: Annotated[
@@ -85,10 +85,7 @@ def finetune(
             offline=offline or None,
         )
         base = reporter.run(steps)
-        chosen = {"method": method, "epochs": epochs, "rate": rate, "seed": seed}
-        if method == "lora":
-            chosen["rank"] = rank
-        settings = settings_for(base, **chosen)
+        settings = settings_for(base, method=method, epochs=epochs, rate=rate, seed=seed, rank=rank)
         cached = EmbeddingCache(disk=DiskCache(cache))
         work = finetune_project(project, base, out, settings, cache=cached, company=company)
         _report(reporter, out, reporter.run(work))
