@@ -36,12 +36,15 @@ def finetune(
         str,
         typer.Option(
             help="decoder: all of the decoder learns. film, for text models: less learns, less "
-            "changes. lora: the vision tower learns too; slow, needs napari-vlseg\\[lora]."
+            "changes. lora: the encoder learns too; slow, needs napari-vlseg\\[lora]."
         ),
     ] = "decoder",
     rank: Annotated[
-        int, typer.Option(help="With the method lora: how much of the vision tower may change.")
-    ] = 8,
+        int | None,
+        typer.Option(
+            help=r"With the method lora: how much of the encoder may change. \[default: 8]"
+        ),
+    ] = None,
     epochs: Annotated[
         int | None,
         typer.Option(
@@ -52,6 +55,13 @@ def finetune(
     rate: Annotated[
         float | None, typer.Option(help=r"Learning rate. \[default: the method's own]")
     ] = None,
+    augment: Annotated[
+        int,
+        typer.Option(
+            metavar="N",
+            help="Also learn from N variants of each image, turned, mirrored and lit otherwise.",
+        ),
+    ] = 0,
     seed: Annotated[int, typer.Option(help="Seed of everything that is drawn.")] = 0,
     device: Annotated[
         str, typer.Option(metavar="DEVICE", help="auto, cpu, cuda, cuda:1 or mps.")
@@ -85,7 +95,15 @@ def finetune(
             offline=offline or None,
         )
         base = reporter.run(steps)
-        settings = settings_for(base, method=method, epochs=epochs, rate=rate, seed=seed, rank=rank)
+        settings = settings_for(
+            base,
+            method=method,
+            epochs=epochs,
+            rate=rate,
+            seed=seed,
+            rank=rank,
+            augment=augment or None,
+        )
         cached = EmbeddingCache(disk=DiskCache(cache))
         work = finetune_project(project, base, out, settings, cache=cached, company=company)
         _report(reporter, out, reporter.run(work))

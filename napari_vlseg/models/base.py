@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
@@ -163,6 +163,25 @@ class DenseSegmenter(Protocol):
     def unknown_words(self, phrase: str) -> list[str]:
         """Words of a phrase that the model never saw; empty where it can't tell."""
         ...
+
+
+def automatic_threshold(model: DenseSegmenter, class_name: str) -> float:
+    """Threshold of a class for which the person chose none.
+
+    Parameters
+    ----------
+    model : DenseSegmenter
+        One that was taught corrections may have ``class_thresholds``, a mapping of class names to
+        the thresholds that suit the masks of those corrections.
+    class_name : str
+
+    Returns
+    -------
+    float
+        The class's own, else the model's default.
+    """
+    own: Mapping[str, float] = getattr(model, "class_thresholds", {})
+    return float(own.get(class_name, model.default_threshold))
 
 
 @dataclass(frozen=True, eq=False)

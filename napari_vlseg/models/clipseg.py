@@ -83,6 +83,8 @@ class ClipSegSegmenter:
         Words the checkpoint was trained with.
     learned : mapping of str to numpy.ndarray, optional
         Phrases that an adapter taught it, see `with_adapter`.
+    class_thresholds : mapping of str to float, optional
+        Thresholds that an adapter brought along, see `class_thresholds`.
 
     Notes
     -----
@@ -100,11 +102,13 @@ class ClipSegSegmenter:
         defaults: ClipSegDefaults | None = None,
         vocabulary: Vocabulary | None = None,
         learned: Mapping[str, np.ndarray] | None = None,
+        class_thresholds: Mapping[str, float] | None = None,
     ) -> None:
         self._network = network
         self._identity = info
         self._defaults = defaults or ClipSegDefaults()
         self._vocabulary = vocabulary or Vocabulary()
+        self._class_thresholds = dict(class_thresholds or {})
         self._budget = MemoryBudget(device, dtype)
         self._pending: list[Notice] = []
         self._prompts = PromptEncoder(
@@ -144,6 +148,11 @@ class ClipSegSegmenter:
         return self._defaults.threshold
 
     @property
+    def class_thresholds(self) -> Mapping[str, float]:
+        """Thresholds by class name where the person chose none, before `default_threshold`."""
+        return self._class_thresholds
+
+    @property
     def default_edges(self) -> bool:
         """Whether maps follow the edges of the image where the person chose nothing."""
         return self._defaults.edges
@@ -180,6 +189,7 @@ class ClipSegSegmenter:
             defaults=self._defaults,
             vocabulary=self._vocabulary,
             learned=adapter.phrases,
+            class_thresholds=adapter.thresholds,
         )
 
     def condition(
@@ -196,6 +206,11 @@ class ClipSegSegmenter:
         plane = check_plane(plane)
         scale = self._scale(plane, working_scale)
         return self._key(plane, scale, self._plan(plane, scale))
+
+    def tile_plan(self, plane: np.ndarray, working_scale: float | None = None) -> TilePlan:
+        """Windows of a plane that `encode` would look at."""
+        plane = check_plane(plane)
+        return self._plan(plane, self._scale(plane, working_scale))
 
     def encode(self, plane: np.ndarray, *, working_scale: float | None = None) -> Embedding:
         """Run the vision tower over a plane.

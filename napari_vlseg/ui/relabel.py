@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from psygnal import Signal
 
 from napari_vlseg.errors import PromptError
+from napari_vlseg.models.base import automatic_threshold
 from napari_vlseg.models.registry import specs
 from napari_vlseg.proposals import PostProcess, Proposals
 from napari_vlseg.ui.editing.composed import Written
@@ -45,13 +46,12 @@ class Relabeller:
         self.postprocess = PostProcess()
         self._defaults = {spec.name: spec.default_threshold for spec in specs()}
 
-    @property
-    def default_threshold(self) -> float:
-        """What "auto" stands for."""
+    def automatic_threshold(self, class_name: str) -> float:
+        """What "auto" stands for in the row of a class."""
         settings = self._controller.settings
         model = self._controller.models.peek(settings)
         if model is not None:
-            return model.default_threshold
+            return automatic_threshold(model, class_name)
         return self._defaults.get(settings.name, 0.5)
 
     def set_postprocess(self, postprocess: PostProcess) -> None:
@@ -123,18 +123,21 @@ class Relabeller:
             if row is None:
                 thresholds.append((name, present))
             elif row.threshold is None:
-                thresholds.append((name, self._automatic(proposals, present)))
+                thresholds.append((name, self._automatic(proposals, name, present)))
             else:
                 thresholds.append((name, row.threshold))
         shown = tuple(n for n in proposals.classes if n in rows and rows[n].visible)
         return Look(tuple(thresholds), shown, self.postprocess)
 
-    def _automatic(self, proposals: Proposals, present: float) -> float:
+    def _automatic(self, proposals: Proposals, class_name: str, present: float) -> float:
         """What "auto" stands for on a map: a matter of the model that made it."""
-        model = self._controller.models.peek(self._controller.settings)
-        if model is not None and model.info.name == proposals.model.name:
-            return model.default_threshold
-        return self._defaults.get(proposals.model.name, present)
+        model, made_by = self._controller.models.peek(self._controller.settings), proposals.model
+        if model is not None and (model.info.name, model.info.hashes) == (
+            made_by.name,
+            made_by.hashes,
+        ):
+            return automatic_threshold(model, class_name)
+        return present if made_by.adapter_sha256 else self._defaults.get(made_by.name, present)
 
     def _settle(self, place: Place, proposals: Proposals, look: Look) -> None:
         controller = self._controller

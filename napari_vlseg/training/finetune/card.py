@@ -17,6 +17,9 @@ from napari_vlseg.training.finetune.resuming import TuningState
 from napari_vlseg.training.finetune.settings import FinetuneSettings
 from napari_vlseg.training.finetune.tuner import Tuner
 
+FEWEST_FOR_THRESHOLD = 10
+"""Held-out objects of a class from which on its adapter has a threshold of its own."""
+
 
 def adapter_of(
     info: ModelInfo,
@@ -51,14 +54,24 @@ def adapter_of(
     card = card_of(
         settings,
         state,
-        {"sha256": course.sha256, "trained_on": course.n_objects, "held_out": course.n_held_out},
+        {
+            "sha256": course.sha256,
+            "trained_on": course.n_objects,
+            "held_out": course.n_held_out,
+            "variants": course.n_variants,
+        },
         is_held_out=course.is_held_out,
         before={"loss": _number(before.loss), "dice": before.dice},
         after={"loss": _number(after.loss), "dice": after.dice},
     )
     base = BaseModel(info.name, info.revision, info.weights_sha256)
     encoder = {name: value.cpu().clone() for name, value in tuner.factors.items()}
-    return Adapter(base, decoder, learned, after.thresholds, card, encoder)
+    told = {
+        name: threshold
+        for name, threshold in after.thresholds.items()
+        if course.n_held_out.get(name, 0) >= FEWEST_FOR_THRESHOLD
+    }
+    return Adapter(base, decoder, learned, told, card, encoder)
 
 
 def card_of(

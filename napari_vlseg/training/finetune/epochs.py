@@ -64,7 +64,7 @@ def train_epochs(
     folder : Path or None
         Where finished epochs are kept.
     company : Company, optional
-        Processes that train together; the main one writes.
+        Processes that train together; the main one's numbers count, and it writes.
 
     Yields
     ------

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
@@ -15,6 +15,7 @@ from napari_vlseg.models.adapters import SUFFIX, Adapter, write_adapter
 from napari_vlseg.models.clipseg import ClipSegSegmenter
 from napari_vlseg.models.sam import SamSegmenter
 from napari_vlseg.prompts import ClassPrompt, PromptTable
+from napari_vlseg.training.finetune.augmented import encode_variants
 from napari_vlseg.training.finetune.clicks.settings import ClickSettings
 from napari_vlseg.training.finetune.clicks.training import finetune_clicks
 from napari_vlseg.training.finetune.company import Company
@@ -38,6 +39,8 @@ def finetune_project(
     company: Company | None = None,
 ) -> Work[Adapter]:
     """Teach a model what was corrected in a project.
+
+    Variants of the images that the settings ask for are encoded first.
 
     Parameters
     ----------
@@ -81,20 +84,31 @@ def finetune_project(
     waiting = out.with_name(f".{out.stem}.training")
     with writing(waiting, ModelError):
         waiting.mkdir(parents=True, exist_ok=True)
+    company = company or Company()
     if isinstance(base, SamSegmenter):
-        _check_alone(company)
+        _require_alone(company)
         mine = _checked(settings, ClickSettings)
         adapter = yield from finetune_clicks(base, planes, mine, cache=cache, folder=waiting)
     else:
         table = with_rows_for(project.load_prompts(), planes)
-        own = _checked(settings, FinetuneSettings)
+        own = _checked(settings, FinetuneSettings) or FinetuneSettings()
+        if own.augment and not own.trains_tower:
+            cache = EmbeddingCache() if cache is None else cache
+            yield from encode_variants(base, planes, cache, own.augment)
         adapter = yield from finetune(
             base, table, planes, own, cache=cache, folder=waiting, company=company
         )
-    if company is None or company.is_main:
+    if company.is_main:
         write_adapter(out, adapter)
         shutil.rmtree(waiting, ignore_errors=True)
     return adapter
+
+
+def _require_alone(company: Company) -> None:
+    if company.size > 1:
+        raise ModelError(
+            "Click models are trained in one process: start the command without accelerate launch."
+        )
 
 
 def require_trainable(model: object) -> ClipSegSegmenter:
@@ -152,14 +166,12 @@ def settings_for(model: object, **chosen: Any) -> AnySettings:
         If a value does not suit the kind of model.
     """
     given = {name: value for name, value in chosen.items() if value is not None}
-    return (ClickSettings if isinstance(model, SamSegmenter) else FinetuneSettings)(**given)
-
-
-def _check_alone(company: Company | None) -> None:
-    if company is not None and company.size > 1:
-        raise ModelError(
-            "A click model is trained in one process: run the command without “accelerate launch”."
-        )
+    kind = ClickSettings if isinstance(model, SamSegmenter) else FinetuneSettings
+    known = {one.name for one in fields(kind)}
+    for name in given:
+        if name not in known:
+            raise SettingsError(f"{_name(model)} is trained without “{name}”: leave it out.")
+    return kind(**given)
 
 
 def _checked(settings: AnySettings | None, kind: type[T]) -> T | None:

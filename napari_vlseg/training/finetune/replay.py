@@ -20,6 +20,9 @@ from napari_vlseg.training.vocabulary import COLOUR_WORDS, KIND_NOUNS
 REPLAY_SEEDS = range(2_000_000, 2_001_000)
 """Scenes of neither the training nor the validation of the bundled models."""
 
+_USUAL_INPUT = 128
+_FEWEST_SCENES = 8
+
 
 @dataclass(frozen=True, eq=False)
 class ReplayBank:
@@ -60,11 +63,16 @@ class ReplayBank:
 def replay_bank(model: ClipSegSegmenter, n_scenes: int, seed: int = 0) -> Work[ReplayBank]:
     """Ask the base model about procedural scenes: by phrase, by colour, and by reference.
 
+    References are objects of the scene itself and of those before it: what is shown may be there
+    or not.
+
     Parameters
     ----------
     model : ClipSegSegmenter
         The base model.
     n_scenes : int
+        For an input of 128 pixels. A scene fills the input, so that of a larger one fewer show as
+        many objects, and each costs more.
     seed : int
 
     Yields
@@ -72,14 +80,17 @@ def replay_bank(model: ClipSegSegmenter, n_scenes: int, seed: int = 0) -> Work[R
     Progress
     """
     rng = np.random.default_rng(seed)
+    fewer = max(_FEWEST_SCENES, round(n_scenes * _USUAL_INPUT / model.input_size))
+    n_scenes = min(n_scenes, fewer)
     layers: list[Activations] = []
     vectors, answers, pixels, scenes = [], [], [], []
+    shown: list[Conditional] = []
     for number in range(n_scenes):
         scene = generate_scene(REPLAY_SEEDS[number], size=model.input_size)
         plane = as_plane(scene.image)
         embedding = yield from model.encode_steps(plane, working_scale=1.0)
         pixels.append(pixels_of(plane, embedding.plan, model.network.preprocessing)[:1])
-        for conditional in _questions(model, plane, scene, rng):
+        for conditional in _questions(model, plane, scene, shown, rng):
             activations, answer = _first_tile(model, embedding.activations[0], conditional)
             layers.append(activations)
             vectors.append(torch.from_numpy(conditional.vector))
@@ -92,19 +103,25 @@ def replay_bank(model: ClipSegSegmenter, n_scenes: int, seed: int = 0) -> Work[R
 
 
 def _questions(
-    model: ClipSegSegmenter, plane: np.ndarray, scene: Scene, rng: np.random.Generator
+    model: ClipSegSegmenter,
+    plane: np.ndarray,
+    scene: Scene,
+    shown: list[Conditional],
+    rng: np.random.Generator,
 ) -> list[Conditional]:
+    """What is asked about a scene; its own reference is added to those that were `shown`."""
     named = [thing for thing in scene.objects if thing.kind in KIND_NOUNS]
     kinds = list(KIND_NOUNS)
     phrases = [KIND_NOUNS[kinds[int(rng.integers(len(kinds)))]][0]]
-    prompts = []
+    questions = [shown[int(rng.integers(len(shown)))]] if shown else []
     if named:
         thing = named[int(rng.integers(len(named)))]
         phrases += [KIND_NOUNS[thing.kind][0], _coloured(thing)]
         region = ReferencePrompt.from_region(plane, scene.labels == thing.label)
-        prompts.append(ClassPrompt("shown", references=(region,)))
-    prompts += [ClassPrompt(phrase, phrases=(phrase,)) for phrase in phrases]
-    return [model.condition(prompt)[0] for prompt in prompts]
+        shown.append(model.condition(ClassPrompt("shown", references=(region,)))[0])
+        questions.append(shown[-1])
+    prompts = [ClassPrompt(phrase, phrases=(phrase,)) for phrase in phrases]
+    return [*questions, *(model.condition(prompt)[0] for prompt in prompts)]
 
 
 def _coloured(thing: SceneObject) -> str:

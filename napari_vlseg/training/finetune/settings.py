@@ -50,6 +50,10 @@ class FinetuneSettings:
     replay_scenes : int
         Number of those scenes.
     seed : int
+    augment : int
+        Variants of each corrected plane, turned, mirrored and lit otherwise, that are learned
+        from too; those that were encoded before, see `napari_vlseg.training.finetune.augmented`,
+        and with the method "lora" all of them.
     precision : {"auto", "float32", "bfloat16", "float16"}
         What steps are computed in; "auto" is half precision on CUDA devices alone.
 
@@ -72,6 +76,7 @@ class FinetuneSettings:
     replay_scenes: int = 48
     seed: int = 0
     rank: int = 8
+    augment: int = 0
     precision: Precision = "auto"
 
     def __post_init__(self) -> None:
@@ -83,6 +88,8 @@ class FinetuneSettings:
         for name in ("epochs", "steps", "batch", "patience", "replay_scenes", "rank"):
             if getattr(self, name) < 1:
                 raise SettingsError(f"{name} is {getattr(self, name)}: choose 1 or more.")
+        if self.augment < 0:
+            raise SettingsError(f"augment is {self.augment}: choose 0 or more variants.")
         if not 0 <= self.held_out_share <= 0.5:
             raise SettingsError(
                 f"The held-out share is {self.held_out_share:g}: choose 0 to 0.5 of the "

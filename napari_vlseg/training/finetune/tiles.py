@@ -45,12 +45,7 @@ class TileSet:
         )
 
 
-def tiles_of(
-    corrected: CorrectedPlane,
-    embedding: Embedding,
-    classes: Sequence[str],
-    as_pixels: Preprocessing | None = None,
-) -> TileSet:
+def tiles_of(corrected: CorrectedPlane, embedding: Embedding, classes: Sequence[str]) -> TileSet:
     """The tiles of a plane in which something is known.
 
     Parameters
@@ -59,26 +54,35 @@ def tiles_of(
     embedding : Embedding
         Of its plane.
     classes : sequence of str
-    as_pixels : Preprocessing, optional
-        Of a model whose vision tower learns too.
 
     Returns
     -------
     TileSet
         Perhaps of no tile.
     """
-    plan = embedding.plan
+    passes = zip(*embedding.activations, strict=True)
+    layers = [torch.cat([layer.cpu() for layer in batch]) for batch in passes]
+    return _known_tiles(corrected, embedding.plan, layers, classes)
+
+
+def pixel_tiles_of(
+    corrected: CorrectedPlane, plan: TilePlan, preprocessing: Preprocessing, classes: Sequence[str]
+) -> TileSet:
+    """`tiles_of` for a vision tower that learns too: nothing is encoded."""
+    layers = [pixels_of(corrected.plane, plan, preprocessing)]
+    return _known_tiles(corrected, plan, layers, classes)
+
+
+def _known_tiles(
+    corrected: CorrectedPlane,
+    plan: TilePlan,
+    layers: Sequence[torch.Tensor],
+    classes: Sequence[str],
+) -> TileSet:
     maps = [corrected.mask_of(name) for name in classes]
     tiles = _cut(np.stack([*maps, corrected.reviewed]).astype(np.float32), plan)
     known = tiles[:, -1] > 0.5
     rows = np.flatnonzero(known.any(axis=(1, 2)))
-    if as_pixels is not None:
-        layers = [pixels_of(corrected.plane, plan, as_pixels)]
-    else:
-        layers = [
-            torch.cat([layer.cpu() for layer in passes])
-            for passes in zip(*embedding.activations, strict=True)
-        ]
     activations = tuple(layer[rows].clone() for layer in layers)
     shares = np.rint(255 * tiles[rows, :-1]).astype(np.uint8)
     return TileSet(activations, torch.from_numpy(shares), torch.from_numpy(known[rows]))
