@@ -209,6 +209,17 @@ def test_a_bank_that_is_at_hand_is_used(learn: Any, zooming: SamSegmenter) -> No
     assert all(torch.equal(given.decoder[n], made.decoder[n]) for n in made.decoder)
 
 
+def test_objects_too_small_for_the_model_are_told(tmp_path: Path) -> None:
+    labels = np.where(PLANES[0].labels == 1, 1, 0)
+    labels[50, 50] = 2
+    plane = replace(PLANES[0], labels=labels, classes={1: "cell", 2: "dot"})
+    events: list[Any] = []
+    adapter = run(finetune_clicks(tiny("sam", tmp_path), [plane], QUICK), events.append)
+    told = [event.message for event in events if isinstance(event, Notice)]
+    assert any("too small" in text for text in told)
+    assert adapter.card["corrections"]["trained_on"] == {"cell": 1, "dot": 0}
+
+
 def test_nothing_to_learn_from_is_said(learn: Any) -> None:
     nobody = replace(PLANES[0], classes={})
     with pytest.raises(PromptError, match="accept, correct or draw"):
