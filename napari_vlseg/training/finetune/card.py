@@ -16,6 +16,9 @@ from napari_vlseg.training.finetune.resuming import TuningState
 from napari_vlseg.training.finetune.settings import FinetuneSettings
 from napari_vlseg.training.finetune.tuner import Tuner
 
+FEWEST_FOR_THRESHOLD = 10
+"""Held-out objects of a class from which on its best threshold is worth more than the default."""
+
 
 def adapter_of(
     info: ModelInfo,
@@ -63,7 +66,12 @@ def adapter_of(
         "torch": torch.__version__,
     }
     base = BaseModel(info.name, info.revision, info.weights_sha256)
-    return Adapter(base, decoder, learned, after.thresholds, card)
+    thresholds = {
+        name: threshold
+        for name, threshold in after.thresholds.items()
+        if course.n_held_out[name] >= FEWEST_FOR_THRESHOLD
+    }
+    return Adapter(base, decoder, learned, thresholds, card)
 
 
 def _plain(values: dict[str, float]) -> dict[str, float | None]:
