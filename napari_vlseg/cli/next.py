@@ -90,7 +90,7 @@ def next_images(
             worklist,
             loaded,
             prompts,
-            order=order,  # type: ignore[arg-type]
+            order=order,
             book=LookBook(opened, loaded, prompts, disk),
             cache=kept,
             seed=seed,
@@ -105,7 +105,7 @@ def next_images(
             [one.position for one in found[:1]],
             loaded,
             prompts,
-            order=order,  # type: ignore[arg-type]
+            order=order,
             side=side,
             cache=kept,
             seed=seed,

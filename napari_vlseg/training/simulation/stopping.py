@@ -203,7 +203,15 @@ def read_judged(path: Path) -> dict[str, tuple[JudgedImage, ...]]:
     with reading(path, SettingsError):
         rows = json.loads(path.read_text("utf-8"))
     images = [
-        JudgedImage(**{k: math.nan if v is None else v for k, v in row.items()}) for row in rows
+        JudgedImage(
+            str(row["pool"]),
+            str(row["name"]),
+            float(row["quality"]),
+            math.nan if row["unsureness"] is None else float(row["unsureness"]),
+            float(row["uncertainty"]),
+            float(row["foreground"]),
+        )
+        for row in rows
     ]
     pools = dict.fromkeys(image.pool for image in images)
     return {pool: tuple(one for one in images if one.pool == pool) for pool in pools}
