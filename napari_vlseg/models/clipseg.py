@@ -17,7 +17,7 @@ import torch
 from napari_vlseg.edges import refine_steps
 from napari_vlseg.errors import PromptError
 from napari_vlseg.events import Notice, Progress, Work, run
-from napari_vlseg.models.adapters import Adapter, check_base
+from napari_vlseg.models.adapters import Adapter, adapted_info
 from napari_vlseg.models.base import Conditional, Embedding, PackedEmbedding
 from napari_vlseg.models.clipseg_packing import pack_embedding, packed_scale, unpack_activations
 from napari_vlseg.models.conditioning import PromptEncoder
@@ -37,9 +37,6 @@ from napari_vlseg.prompts import ClassPrompt
 from napari_vlseg.proposals import ModelInfo
 from napari_vlseg.tiling import Blender, TilePlan, cut_tile, pad_plane
 from napari_vlseg.visual_prompts import VisualPromptSettings
-
-ADAPTER_DIGITS = 8
-"""Digits of an adapter's hash that follow the revision of its base model."""
 
 
 @dataclass(frozen=True)
@@ -174,22 +171,19 @@ class ClipSegSegmenter:
     def with_adapter(self, adapter: Adapter) -> ClipSegSegmenter:
         """The model as a fine-tuning left it; this one stays as it is.
 
-        Both share the towers, and what one has encoded serves the other.
+        Both share the towers, and what one has encoded serves the other, unless the adapter
+        changes the vision tower: then they share all of it but the layers that are others, and
+        each encodes for itself.
 
         Raises
         ------
         ModelError
             If the adapter belongs to another model.
         """
-        check_base(adapter, self._identity.weights_sha256)
-        digest = adapter.sha256
+        info = adapted_info(self._identity, adapter)
         return ClipSegSegmenter(
-            self._network.with_decoder(adapter.decoder),
-            replace(
-                self._identity,
-                revision=f"{self._identity.revision}+{digest[:ADAPTER_DIGITS]}",
-                adapter_sha256=digest,
-            ),
+            self._network.with_decoder(adapter.decoder).with_tower(adapter.encoder),
+            info,
             device=self._budget.device,
             dtype=self._budget.dtype,
             defaults=self._defaults,
@@ -212,6 +206,11 @@ class ClipSegSegmenter:
         plane = check_plane(plane)
         scale = self._scale(plane, working_scale)
         return self._key(plane, scale, self._plan(plane, scale))
+
+    def tile_plan(self, plane: np.ndarray, working_scale: float | None = None) -> TilePlan:
+        """Windows of a plane that `encode` would look at."""
+        plane = check_plane(plane)
+        return self._plan(plane, self._scale(plane, working_scale))
 
     def encode(self, plane: np.ndarray, *, working_scale: float | None = None) -> Embedding:
         """Run the vision tower over a plane.
@@ -348,6 +347,7 @@ class ClipSegSegmenter:
         rounding = (self._budget.dtype, self._network.coarsest_dtype)
         parts = (plane.shape, weights, preprocessing, scale, plan.side, plan.overlap, rounding)
         digest = hashlib.sha256(repr(parts).encode())
+        digest.update(self._network.tower_sha256.encode())
         digest.update(plane.data)
         return digest.hexdigest()
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from napari_vlseg.training.finetune.corrected import CorrectedPlane
 
-FEWEST = 5
+FEWEST = 10
 """Objects from which on some are held out."""
 
 
