@@ -43,14 +43,31 @@ def project_corrections(project: Project) -> Work[tuple[CorrectedPlane, ...]]:
     found: list[CorrectedPlane] = []
     for number, entry in enumerate(entries, start=1):
         try:
-            found.extend(_planes(entry, entry.id in done))
+            found.extend(corrected_planes(entry, entry.id in done).values())
         except VlsegError as error:
             yield Notice(str(error))
         yield Progress("reading corrections", number, len(entries))
     return tuple(found)
 
 
-def _planes(entry: ImageEntry, is_done: bool) -> Iterator[CorrectedPlane]:
+def corrected_planes(entry: ImageEntry, is_done: bool = False) -> dict[_Index, CorrectedPlane]:
+    """The planes of an image on which something was decided, by their leading position.
+
+    Parameters
+    ----------
+    entry : ImageEntry
+    is_done : bool
+        Whether the whole image counts as reviewed.
+
+    Raises
+    ------
+    ProjectError, ImageError
+        If the image or its labels can't be read.
+    """
+    return dict(_planes(entry, is_done)) if entry.has_labels else {}
+
+
+def _planes(entry: ImageEntry, is_done: bool) -> Iterator[tuple[_Index, CorrectedPlane]]:
     labels, objects = entry.load_labels()
     decided = objects[objects["status"].isin(DECIDED) | (objects["source"] == "manual")]
     kept = objects[objects["status"] != "rejected"] if is_done else decided
@@ -62,7 +79,7 @@ def _planes(entry: ImageEntry, is_done: bool) -> Iterator[CorrectedPlane]:
         if not is_done and not turned_down and not np.isin(plane, list(classes)).any():
             continue
         source = source or entry.load_image()
-        yield CorrectedPlane(
+        found = CorrectedPlane(
             extract_plane(source.data, index, source.view),
             plane,
             classes,
@@ -70,6 +87,7 @@ def _planes(entry: ImageEntry, is_done: bool) -> Iterator[CorrectedPlane]:
             group=entry.id,
             name=entry.name,
         )
+        yield index, found
 
 
 def rejected_masks(
