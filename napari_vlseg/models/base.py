@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
@@ -163,6 +163,16 @@ class DenseSegmenter(Protocol):
     def unknown_words(self, phrase: str) -> list[str]:
         """Words of a phrase that the model never saw; empty where it can't tell."""
         ...
+
+
+def automatic_threshold(model: DenseSegmenter, class_name: str) -> float:
+    """Probability threshold of a class where the person chose none.
+
+    It is the one that fine-tuning found for the class, where the model has such
+    ``class_thresholds``, and else the model's own.
+    """
+    found: Mapping[str, float] = getattr(model, "class_thresholds", {})
+    return found.get(class_name, model.default_threshold)
 
 
 @dataclass(frozen=True, eq=False)

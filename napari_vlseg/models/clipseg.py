@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import numpy as np
@@ -50,6 +50,8 @@ class ClipSegDefaults:
     ----------
     threshold : float
         Probability from which a pixel belongs to a class.
+    class_thresholds : mapping of str to float
+        The same for classes, by name, for which fine-tuning found a better one.
     working_scale : float or None
         Image pixels per model pixel that the checkpoint was trained at; None for models
         that were trained on whole images.
@@ -65,6 +67,7 @@ class ClipSegDefaults:
     working_scale: float | None = None
     familiar_lengths: tuple[float, float] | None = None
     edges: bool = False
+    class_thresholds: Mapping[str, float] = field(default_factory=dict)
 
 
 class ClipSegSegmenter:
@@ -147,6 +150,11 @@ class ClipSegSegmenter:
         return self._defaults.threshold
 
     @property
+    def class_thresholds(self) -> Mapping[str, float]:
+        """The same for classes, by name, for which fine-tuning found a better one."""
+        return self._defaults.class_thresholds
+
+    @property
     def default_edges(self) -> bool:
         """Whether maps follow the edges of the image where the person chose nothing."""
         return self._defaults.edges
@@ -183,7 +191,7 @@ class ClipSegSegmenter:
             ),
             device=self._budget.device,
             dtype=self._budget.dtype,
-            defaults=self._defaults,
+            defaults=replace(self._defaults, class_thresholds=dict(adapter.thresholds)),
             vocabulary=self._vocabulary,
             learned=adapter.phrases,
         )

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 from psygnal import Signal
 
 from napari_vlseg.errors import PromptError
+from napari_vlseg.models.base import automatic_threshold
 from napari_vlseg.models.registry import specs
-from napari_vlseg.proposals import PostProcess, Proposals
+from napari_vlseg.proposals import ModelInfo, PostProcess, Proposals
 from napari_vlseg.ui.editing.composed import Written
 from napari_vlseg.ui.jobs import settle_job
-from napari_vlseg.ui.layers import show_heatmap
+from napari_vlseg.ui.layers import class_of, heatmaps_of, show_heatmap
 from napari_vlseg.ui.results import Place
 from napari_vlseg.ui.runner import Handlers
 from napari_vlseg.workflow.propose import preview
@@ -45,13 +46,12 @@ class Relabeller:
         self.postprocess = PostProcess()
         self._defaults = {spec.name: spec.default_threshold for spec in specs()}
 
-    @property
-    def default_threshold(self) -> float:
-        """What "auto" stands for."""
+    def automatic(self, class_name: str) -> float:
+        """What "auto" stands for in the row of a class."""
         settings = self._controller.settings
         model = self._controller.models.peek(settings)
         if model is not None:
-            return model.default_threshold
+            return automatic_threshold(model, class_name)
         return self._defaults.get(settings.name, 0.5)
 
     def set_postprocess(self, postprocess: PostProcess) -> None:
@@ -99,6 +99,17 @@ class Relabeller:
             place = replace(controller.place(image), policy="replace")
             self._settle(place, record.proposals, self._wanted(record.proposals))
 
+    def refresh_heatmaps(self) -> None:
+        """Show the present probabilities on the heatmaps that are there."""
+        controller = self._controller
+        image, record = controller.images.layer, controller.record
+        if image is None or record is None or record.proposals is None:
+            return
+        shown = set(map(class_of, heatmaps_of(controller.viewer, image)))
+        for position, row in enumerate(controller.prompts.table.rows):
+            if row.name in shown and row.name in record.proposals.classes:
+                self.heatmap(position)
+
     def heatmap(self, position: int) -> None:
         """Show the probabilities of a class on the plane in view."""
         controller = self._controller
@@ -123,18 +134,20 @@ class Relabeller:
             if row is None:
                 thresholds.append((name, present))
             elif row.threshold is None:
-                thresholds.append((name, self._automatic(proposals, present)))
+                thresholds.append((name, self._automatic(proposals, name, present)))
             else:
                 thresholds.append((name, row.threshold))
         shown = tuple(n for n in proposals.classes if n in rows and rows[n].visible)
         return Look(tuple(thresholds), shown, self.postprocess)
 
-    def _automatic(self, proposals: Proposals, present: float) -> float:
+    def _automatic(self, proposals: Proposals, class_name: str, present: float) -> float:
         """What "auto" stands for on a map: a matter of the model that made it."""
-        model = self._controller.models.peek(self._controller.settings)
-        if model is not None and model.info.name == proposals.model.name:
-            return model.default_threshold
-        return self._defaults.get(proposals.model.name, present)
+        model, made_by = self._controller.models.peek(self._controller.settings), proposals.model
+        if model is not None and _identity(model.info) == _identity(made_by):
+            return automatic_threshold(model, class_name)
+        if made_by.adapter_sha256:
+            return present  # of a training that is not in use
+        return self._defaults.get(made_by.name, present)
 
     def _settle(self, place: Place, proposals: Proposals, look: Look) -> None:
         controller = self._controller
@@ -169,6 +182,10 @@ class Relabeller:
 
     def _on_cancelled(self) -> None:
         self._controller.results.end_preview()
+
+
+def _identity(info: ModelInfo) -> tuple[str, str]:
+    return info.name, info.adapter_sha256
 
 
 def found(proposals: Proposals) -> str:

@@ -12,7 +12,12 @@ from napari_vlseg.corrections.people import clock
 from napari_vlseg.errors import ImageError, SettingsError
 from napari_vlseg.events import Notice, T, Work
 from napari_vlseg.masks import ObjectStats, assign_classes, compete, label_objects
-from napari_vlseg.models.base import Conditional, DenseSegmenter, Embedding
+from napari_vlseg.models.base import (
+    Conditional,
+    DenseSegmenter,
+    Embedding,
+    automatic_threshold,
+)
 from napari_vlseg.prompts import ClassPrompt, PromptTable
 from napari_vlseg.proposals import PostProcess, Proposals, completed, empty_objects, new_uid
 from napari_vlseg.workflow.cache import EmbeddingCache, encode
@@ -76,7 +81,8 @@ def propose(
     probabilities = _subtract_negatives(maps, conditionals)
     disagreement = yield from noting(_disagreement(model, embedding, prompts), notices)
     thresholds = tuple(
-        model.default_threshold if row.threshold is None else row.threshold for row in rows
+        automatic_threshold(model, row.name) if row.threshold is None else row.threshold
+        for row in rows
     )
     post = postprocess or PostProcess()
     return _build(

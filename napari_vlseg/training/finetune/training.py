@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -55,6 +55,8 @@ def finetune(
     cache: EmbeddingCache | None = None,
     bank: ReplayBank | None = None,
     folder: Path | None = None,
+    should_stop: Callable[[], bool] | None = None,
+    in_use: ClipSegSegmenter | None = None,
 ) -> Work[Adapter]:
     """Teach a model what a person corrected.
 
@@ -78,6 +80,12 @@ def finetune(
     folder : Path, optional
         Where finished epochs are kept. A training of the same corrections under the same
         settings that was interrupted goes on after its last one.
+    should_stop : callable, optional
+        Asked after each step. Once it says so, and an epoch has ended, training ends with the
+        best epoch.
+    in_use : ClipSegSegmenter, optional
+        A model whose scores on the same corrections the card notes too, as ``in_use``. It may
+        have been trained on some of them.
 
     Yields
     ------
@@ -104,8 +112,15 @@ def finetune(
     tuner = Tuner(model, course.voices, course.training, course.absent, course.bank, settings)
     state = TuningState.load(folder, tuner, settings, course.sha256)
     before = _before(model, table, course)
-    while not state.ended(settings):
-        loss = yield from _epoch(tuner, state.epoch, settings)
+    others = {} if in_use is None else {"in_use": _before(in_use, table, course).dice}
+
+    def is_enough() -> bool:
+        return state.epoch > 0 and should_stop is not None and should_stop()
+
+    while not state.ended(settings) and not is_enough():
+        loss = yield from _epoch(tuner, state.epoch, settings, is_enough)
+        if loss is None:
+            break
         if not math.isfinite(loss):
             yield Notice(
                 f"Training stopped in epoch {state.epoch + 1}: the loss is no longer a number. "
@@ -119,11 +134,14 @@ def finetune(
         yield Epoch("training", state.epoch, settings.epochs, *state.curves[-1].values)
     state.restore_best(tuner)
     after = _assess(tuner, course, model)
-    return adapter_of(model.info, settings, course, tuner, state, before, after)
+    made = adapter_of(model.info, settings, course, tuner, state, before, after)
+    return replace(made, card={**made.card, **others})
 
 
-def _epoch(tuner: Tuner, epoch: int, settings: FinetuneSettings) -> Work[float]:
-    """Mean loss of an epoch; NaN as soon as a step gave no number."""
+def _epoch(
+    tuner: Tuner, epoch: int, settings: FinetuneSettings, is_enough: Callable[[], bool]
+) -> Work[float | None]:
+    """Mean loss of an epoch; NaN as soon as a step gave no number, None where it was stopped."""
     losses = []
     for step in range(settings.steps):
         yield Progress("training", epoch * settings.steps + step, settings.total_steps)
@@ -135,6 +153,8 @@ def _epoch(tuner: Tuner, epoch: int, settings: FinetuneSettings) -> Work[float]:
         losses.append(loss)
         if not math.isfinite(loss):
             return math.nan
+        if is_enough():
+            return None
     return sum(losses) / len(losses)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -57,9 +57,18 @@ class PromptTableView(QWidget):
         )
 
     def show_table(
-        self, table: PromptTable, default_threshold: float, warnings: Mapping[str, str]
+        self, table: PromptTable, automatic: Callable[[str], float], warnings: Mapping[str, str]
     ) -> None:
-        """Show all rows; widgets stay, so that focus and cursor do."""
+        """Show all rows; widgets stay, so that focus and cursor do.
+
+        Parameters
+        ----------
+        table : PromptTable
+        automatic : callable
+            Gives the threshold that "auto" stands for, by class.
+        warnings : mapping of str to str
+            By class.
+        """
         while len(self.rows) < len(table.rows):
             self._add_row(len(self.rows))
         while len(self.rows) > len(table.rows):
@@ -68,7 +77,7 @@ class PromptTableView(QWidget):
             gone.hide()
             gone.deleteLater()
         for widget, shown in zip(self.rows, table.rows, strict=True):
-            widget.show_class(shown, default_threshold, warnings.get(shown.name, ""))
+            widget.show_class(shown, automatic(shown.name), warnings.get(shown.name, ""))
         self.current = min(self.current, len(self.rows) - 1)
 
     def set_current(self, position: int) -> None:
