@@ -163,6 +163,7 @@ class TrainDesk:
         """See which project is in use."""
         folder = self.folder
         if folder == self._folder:
+            self.prepare()
             return
         self._folder = folder
         if self.busy:
