@@ -10,6 +10,7 @@ from napari_vlseg._version import __version__
 from napari_vlseg.cli import commands
 from napari_vlseg.cli.anonymize import anonymize
 from napari_vlseg.cli.cache import cache
+from napari_vlseg.cli.calibrate import calibrate
 from napari_vlseg.cli.compare import compare
 from napari_vlseg.cli.demo import demo
 from napari_vlseg.cli.encode import encode
@@ -150,6 +151,13 @@ app.command(
         "napari-vlseg segment *.tif -t nuclei --model mine.safetensors --out labels",
     )
 )(finetune)
+app.command(
+    epilog=_examples(
+        "napari-vlseg calibrate my-project",
+        "napari-vlseg calibrate my-project --bound missed --at 0.05",
+        "napari-vlseg calibrate my-project --model mine.safetensors --apply",
+    )
+)(calibrate)
 app.command(
     epilog=_examples(
         "napari-vlseg simulate --painted 0 --out simulated",

@@ -11,6 +11,8 @@ from napari_vlseg.cli.options import AsJson, CacheFolder, Debug
 from napari_vlseg.cli.reporter import Reporter, reporting
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from napari_vlseg.models.adapters import Adapter
 
 
@@ -26,20 +28,40 @@ def finetune(
         str | None,
         typer.Option(
             metavar="NAME|PATH",
-            help="Text model to start from: a name from `napari-vlseg models`, or a local folder. "
-            r"\[default: vlseg-mini]",
+            help="Model to start from, for text or for clicks: a name from `napari-vlseg models`, "
+            r"or a local folder. \[default: vlseg-mini]",
         ),
     ] = None,
     method: Annotated[
         str,
-        typer.Option(help="decoder: all of the decoder learns. film: less learns, less changes."),
+        typer.Option(
+            help="decoder: all of the decoder learns. film, for text models: less learns, less "
+            "changes. lora: the encoder learns too; slow, needs napari-vlseg\\[lora]."
+        ),
     ] = "decoder",
+    rank: Annotated[
+        int | None,
+        typer.Option(
+            help=r"With the method lora: how much of the encoder may change. \[default: 8]"
+        ),
+    ] = None,
     epochs: Annotated[
-        int, typer.Option(help="Epochs at most; training ends when it no longer gets better.")
-    ] = 6,
+        int | None,
+        typer.Option(
+            help="Epochs at most; training ends when it no longer gets better. "
+            r"\[default: 6 for text, 8 for clicks]"
+        ),
+    ] = None,
     rate: Annotated[
         float | None, typer.Option(help=r"Learning rate. \[default: the method's own]")
     ] = None,
+    augment: Annotated[
+        int,
+        typer.Option(
+            metavar="N",
+            help="Also learn from N variants of each image, turned, mirrored and lit otherwise.",
+        ),
+    ] = 0,
     seed: Annotated[int, typer.Option(help="Seed of everything that is drawn.")] = 0,
     device: Annotated[
         str, typer.Option(metavar="DEVICE", help="auto, cpu, cuda, cuda:1 or mps.")
@@ -49,34 +71,61 @@ def finetune(
     as_json: AsJson = False,
     debug: Debug = False,
 ) -> None:
-    """Teach a text model what was corrected in a project.
+    """Teach a model what was corrected in a project.
 
-    What comes out is an adapter: a small file to give to `segment --model` or to the
-    window. Training always starts from the base model. One that was interrupted goes on
-    after its last epoch when the command is given again.
+    What comes out is an adapter: a small file to give to `segment --model`, that of a click
+    model to `segment --refine`, or to the window. Training always starts from the base
+    model. One that was interrupted goes on after its last epoch when the command is given
+    again. Behind `accelerate launch` several processes train a text model together.
     """
-    with reporting(as_json, debug) as reporter:
+    from napari_vlseg.training.finetune.company import company_of, is_silent_process
+
+    with (
+        reporting(as_json, debug, quiet=is_silent_process()) as reporter,
+        company_of(device) as company,
+    ):
         from napari_vlseg.models import registry
-        from napari_vlseg.training.finetune.project_run import finetune_project
-        from napari_vlseg.training.finetune.settings import FinetuneSettings
+        from napari_vlseg.training.finetune.project_run import finetune_project, settings_for
         from napari_vlseg.workflow.cache import EmbeddingCache
         from napari_vlseg.workflow.disk_cache import DiskCache
 
-        settings = FinetuneSettings(method=method, epochs=epochs, rate=rate, seed=seed)  # type: ignore[arg-type]
         steps = registry.load_steps(
-            model or registry.DEFAULT_MODEL, device=device, offline=offline or None
+            model or registry.DEFAULT_MODEL,
+            device=company.device or device,
+            offline=offline or None,
         )
-        work = finetune_project(
-            project,
-            reporter.run(steps),
-            out,
-            settings,
-            cache=EmbeddingCache(disk=DiskCache(cache)),
+        base = reporter.run(steps)
+        settings = settings_for(
+            base,
+            method=method,
+            epochs=epochs,
+            rate=rate,
+            seed=seed,
+            rank=rank,
+            augment=augment or None,
         )
+        cached = EmbeddingCache(disk=DiskCache(cache))
+        work = finetune_project(project, base, out, settings, cache=cached, company=company)
         _report(reporter, out, reporter.run(work))
 
 
 def _report(reporter: Reporter, out: Path, adapter: Adapter) -> None:
+    card = adapter.card
+    table = _by_prompt(adapter) if card.get("task") == "clicks" else _by_class(adapter)
+    table.caption = f"Measured on {card['measured_on']}. Wrote {out}"
+    document: dict[str, Any] = {
+        "adapter": str(out),
+        "sha256": adapter.sha256,
+        "base": vars(adapter.base),
+        "thresholds": dict(adapter.thresholds),
+        **card,
+        "notices": reporter.notices,
+    }
+    reporter.result(document, table)
+
+
+def _by_class(adapter: Adapter) -> Table:
+    """What a text model finds of each class."""
     from rich.table import Table
 
     card = adapter.card
@@ -92,16 +141,19 @@ def _report(reporter: Reporter, out: Path, adapter: Adapter) -> None:
             _score(after, name),
             f"{adapter.thresholds[name]:.2f}" if name in adapter.thresholds else "",
         )
-    table.caption = f"Measured on {card['measured_on']}. Wrote {out}"
-    document: dict[str, Any] = {
-        "adapter": str(out),
-        "sha256": adapter.sha256,
-        "base": vars(adapter.base),
-        "thresholds": dict(adapter.thresholds),
-        **card,
-        "notices": reporter.notices,
-    }
-    reporter.result(document, table)
+    return table
+
+
+def _by_prompt(adapter: Adapter) -> Table:
+    """How well a click model outlines objects."""
+    from rich.table import Table
+
+    card = adapter.card
+    before, after = card["before"]["iou"], card["after"]["iou"]
+    table = Table("prompt", "IoU before", "IoU after")
+    for name in before:
+        table.add_row(name, _score(before, name), _score(after, name))
+    return table
 
 
 def _score(scores: dict[str, float], name: str) -> str:

@@ -36,14 +36,18 @@ class Reporter:
     ----------
     as_json : bool
         Whether the result is one JSON document on stdout, with nothing else there.
+    quiet : bool
+        Whether to say nothing at all, because another process says it.
     """
 
-    def __init__(self, as_json: bool = False) -> None:
+    def __init__(self, as_json: bool = False, quiet: bool = False) -> None:
         from rich.console import Console
 
-        self.as_json = as_json
+        self.as_json, self._quiet = as_json, quiet
         self.notices: list[str] = []
-        self._errors: Console = Console(stderr=True, soft_wrap=True, highlight=False, emoji=False)
+        self._errors: Console = Console(
+            stderr=True, soft_wrap=True, highlight=False, emoji=False, quiet=quiet
+        )
         self._bars: ProgressBars | None = None
         self._tasks: dict[str, TaskID] = {}
 
@@ -101,6 +105,8 @@ class Reporter:
     def result(self, document: dict[str, Any], *shown: RenderableType) -> None:
         """Print the result: the document as JSON, or `shown` for people."""
         self.__exit__()
+        if self._quiet:
+            return
         if self.as_json:
             _write_json(document)
             return
@@ -112,7 +118,7 @@ class Reporter:
 
 
 @contextmanager
-def reporting(as_json: bool, debug: bool) -> Iterator[Reporter]:
+def reporting(as_json: bool, debug: bool, quiet: bool = False) -> Iterator[Reporter]:
     """Run a command's body: whatever goes wrong becomes one sentence and an exit code.
 
     Parameters
@@ -121,8 +127,10 @@ def reporting(as_json: bool, debug: bool) -> Iterator[Reporter]:
         Also print ``{"error": …}`` on stdout where the body fails.
     debug : bool
         Let exceptions through, with their traceback.
+    quiet : bool
+        Say nothing; the exit code stays.
     """
-    reporter = Reporter(as_json)
+    reporter = Reporter(as_json, quiet)
     try:
         with reporter:
             yield reporter
@@ -136,7 +144,7 @@ def reporting(as_json: bool, debug: bool) -> Iterator[Reporter]:
             raise
         message = _sentence(error)
         reporter.fail(message)
-        if as_json:
+        if as_json and not quiet:
             _write_json({"error": {"type": type(error).__name__, "message": message}})
         raise typer.Exit(ExitCode.USER_ERROR) from error
 

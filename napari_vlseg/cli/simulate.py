@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from napari_vlseg.cli.effort import EffortOptions, run_effort
 from napari_vlseg.cli.options import AsJson, Debug, Out
 from napari_vlseg.cli.reporter import Reporter, reporting
 
@@ -16,8 +18,29 @@ if TYPE_CHECKING:
     from napari_vlseg.training.simulation.pools import Pool
 
 
+class Simulated(StrEnum):
+    """What is measured."""
+
+    LEARNING = "learning"
+    EFFORT = "effort"
+
+
+_DEFAULTS = {
+    Simulated.LEARNING: ("5,10,20,50,100", "typical,uncertain,random"),
+    Simulated.EFFORT: ("20", "random"),
+}
+"""Budgets and orders where none are given."""
+
+
 def simulate(
     out: Out,
+    what: Annotated[
+        Simulated,
+        typer.Option(
+            help="learning: corrected objects against the quality of proposals. effort: clicks and "
+            "other actions until every object is right, with and without proposals."
+        ),
+    ] = Simulated.LEARNING,
     nuclei: Annotated[
         Path | None,
         typer.Option(
@@ -25,22 +48,64 @@ def simulate(
         ),
     ] = None,
     kind: Annotated[str, typer.Option(help="Staining of those nuclei.")] = "purple_on_purple",
+    unseen: Annotated[
+        bool,
+        typer.Option(
+            "--unseen",
+            help="The base model was trained without this staining: half of the slides are "
+            "worked on, the others are measured on.",
+        ),
+    ] = False,
     painted: Annotated[
         int, typer.Option(metavar="N", help="Without --nuclei: which painted objects, 0, 1, …")
     ] = 0,
     images: Annotated[
         int, typer.Option(help="Images that the annotator may work through, at most.")
     ] = 40,
+    per_image: Annotated[
+        int | None,
+        typer.Option(
+            help="Learning: objects that are corrected of an image before the next one, at most. "
+            r"\[default: all]"
+        ),
+    ] = None,
     budgets: Annotated[
-        str, typer.Option(metavar="N,...", help="Numbers of corrected objects.")
-    ] = "5,10,20,50,100",
+        str | None,
+        typer.Option(
+            metavar="N,...",
+            help="Numbers of corrected objects that the model learns from. "
+            r"\[default: 5,10,20,50,100; for effort 20]",
+        ),
+    ] = None,
     orders: Annotated[
-        str, typer.Option(metavar="ORDER,...", help="Orders of the images.")
-    ] = "typical,uncertain,random",
+        str | None,
+        typer.Option(
+            metavar="ORDER,...",
+            help=r"Orders of the images. \[default: typical,uncertain,random; for effort random]",
+        ),
+    ] = None,
     seeds: Annotated[int, typer.Option(help="How often everything is repeated.")] = 4,
     model: Annotated[
         str | None, typer.Option(metavar="NAME|PATH", help=r"Base model. \[default: vlseg-mini]")
     ] = None,
+    click_model: Annotated[
+        str | None,
+        typer.Option(metavar="NAME|PATH", help=r"Effort: who answers clicks. \[default: sam-mini]"),
+    ] = None,
+    jitter: Annotated[
+        float,
+        typer.Option(help="Effort: standard deviation of what clicks are off by, in pixels."),
+    ] = 2.0,
+    test_images: Annotated[
+        int | None,
+        typer.Option(help=r"Effort: test images that each seed draws. \[default: all]"),
+    ] = None,
+    outlined: Annotated[
+        bool,
+        typer.Option(
+            "--outlined", help="Effort: proposals are outlined by the click model before."
+        ),
+    ] = False,
     as_json: AsJson = False,
     debug: Debug = False,
 ) -> None:
@@ -49,6 +114,10 @@ def simulate(
     Known objects are corrected one after the other; after each number of them the
     model learns from the base model on, and is measured on images that nobody
     corrected. Writes points.json and, where matplotlib is installed, learning.png.
+
+    With --what effort, somebody wants every object of the test images right: by
+    clicks alone, from the base model's proposals, and from those of models that
+    learned. Writes effort.json and effort.png.
     """
     with reporting(as_json, debug) as reporter:
         from napari_vlseg.cli.parsing import parse_numbers
@@ -60,17 +129,21 @@ def simulate(
         pool = (
             painted_pool(painted, n_work=images)
             if nuclei is None
-            else nuclei_pool(nuclei, kind, most=images)
+            else nuclei_pool(nuclei, kind, most=images, unseen=unseen)
         )
         loaded = reporter.run(registry.load_steps(model or registry.DEFAULT_MODEL))
-        work = simulate_learning(
-            require_trainable(loaded),
-            pool,
-            budgets=parse_numbers(budgets),
-            orders=orders.split(","),  # type: ignore[arg-type]
-            seeds=range(seeds),
-        )
-        _report(reporter, pool, reporter.run(work), out)
+        proposer = require_trainable(loaded)
+        options: dict[str, Any] = {
+            "budgets": parse_numbers(budgets or _DEFAULTS[what][0]),
+            "orders": (orders or _DEFAULTS[what][1]).split(","),
+            "seeds": range(seeds),
+        }
+        if what is Simulated.LEARNING:
+            points = reporter.run(simulate_learning(proposer, pool, per_image=per_image, **options))
+            _report(reporter, pool, points, out)
+        else:
+            hand = EffortOptions(click_model, jitter, test_images, outlined)
+            run_effort(reporter, proposer, pool, hand, options, out)
 
 
 def _report(reporter: Reporter, pool: Pool, points: tuple[Point, ...], out: Path) -> None:

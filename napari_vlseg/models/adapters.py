@@ -1,8 +1,9 @@
-"""Adapters: what a fine-tuning changed of a text model, in one small file.
+"""Adapters: what a fine-tuning changed of a model, in one small file.
 
 An adapter holds the decoder's trained tensors, the phrases it learned and a card. The vision
 tower and the decoder's first maps stay those of the base model, so that whatever was encoded
-before is still good.
+before is still good. The slow kind also changes linear layers of the vision tower, by factors
+of low rank; with it images are encoded anew.
 """
 
 from __future__ import annotations
@@ -10,9 +11,9 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -21,12 +22,21 @@ from safetensors.torch import save
 
 from napari_vlseg.errors import ModelError
 from napari_vlseg.files import atomic_write_bytes
+from napari_vlseg.proposals import ModelInfo
+
+if TYPE_CHECKING:
+    from napari_vlseg.models.spec import AnyModel
 
 FORMAT = "napari-vlseg-adapter"
-VERSION = 1
+VERSION = 2
+"""Latest version of the file: 1 without factors of the vision tower, 2 with them."""
+
 SUFFIX = ".safetensors"
+ADAPTER_DIGITS = 8
+"""Digits of an adapter's hash that follow the revision of its base model."""
 
 _DECODER = "decoder."
+_ENCODER = "encoder."
 _PHRASE = "phrase."
 
 
@@ -56,7 +66,8 @@ class Adapter:
     ----------
     base : BaseModel
     decoder : dict of str to torch.Tensor
-        Tensors of the decoder that differ from the base model's, float32, by their names.
+        Tensors of the decoder that differ from the base model's, float32, by their names; of a
+        click model also those of its prompt encoder, by their names inside the whole model.
     phrases : dict of str to numpy.ndarray, shape (projection_dim,), float32
         Embeddings of phrases that were learned; they stand for the phrase under every
         template.
@@ -64,6 +75,11 @@ class Adapter:
         For each class name the probability that suits the masks it was trained on.
     card : dict
         How it was made and how good it is, as JSON values.
+    encoder : dict of str to torch.Tensor, float32
+        What is added to linear layers of the vision tower, as factors of low rank:
+        "<path in the tower>.A", shape (rank, in), and "<path in the tower>.B", shape
+        (out, rank), for a weight that grows by ``B @ A``. Empty where the tower is the base
+        model's.
     """
 
     base: BaseModel
@@ -71,15 +87,17 @@ class Adapter:
     phrases: Mapping[str, np.ndarray] = field(repr=False, default_factory=dict)
     thresholds: Mapping[str, float] = field(default_factory=dict)
     card: Mapping[str, Any] = field(repr=False, default_factory=dict)
+    encoder: Mapping[str, torch.Tensor] = field(repr=False, default_factory=dict)
 
     def to_bytes(self) -> bytes:
         """The whole file: safetensors whose metadata hold everything that is no tensor."""
         names = sorted(self.phrases)
         tensors = {f"{_DECODER}{name}": value for name, value in self.decoder.items()}
+        tensors.update({f"{_ENCODER}{name}": value for name, value in self.encoder.items()})
         for number, phrase in enumerate(names):
             tensors[f"{_PHRASE}{number}"] = torch.from_numpy(np.asarray(self.phrases[phrase]))
         facts = {
-            "version": VERSION,
+            "version": VERSION if self.encoder else 1,
             "base": vars(self.base),
             "phrases": names,
             "thresholds": dict(self.thresholds),
@@ -159,15 +177,42 @@ def check_base(adapter: Adapter, weights_sha256: str) -> None:
         )
 
 
+@runtime_checkable
+class TakesAdapters(Protocol):
+    """A model that fine-tuning can change, by the decoder's tensors of an `Adapter`."""
+
+    def with_adapter(self, adapter: Adapter) -> AnyModel:
+        """The model as a fine-tuning left it; this one stays as it is."""
+        ...
+
+
+def adapted_info(info: ModelInfo, adapter: Adapter) -> ModelInfo:
+    """What a model is called once it has an adapter.
+
+    Raises
+    ------
+    ModelError
+        If the adapter belongs to another model.
+    """
+    check_base(adapter, info.weights_sha256)
+    digest = adapter.sha256
+    revision = f"{info.revision}+{digest[:ADAPTER_DIGITS]}"
+    return replace(info, revision=revision, adapter_sha256=digest)
+
+
 def _assembled(facts: Mapping[str, Any], tensors: Mapping[str, torch.Tensor]) -> Adapter:
-    decoder = {
-        name.removeprefix(_DECODER): value
-        for name, value in tensors.items()
-        if name.startswith(_DECODER)
-    }
+    decoder, encoder = (
+        {
+            name.removeprefix(prefix): value
+            for name, value in tensors.items()
+            if name.startswith(prefix)
+        }
+        for prefix in (_DECODER, _ENCODER)
+    )
     phrases = {
         phrase: tensors[f"{_PHRASE}{number}"].numpy()
         for number, phrase in enumerate(facts["phrases"])
     }
     thresholds = {str(name): float(value) for name, value in facts["thresholds"].items()}
-    return Adapter(BaseModel(**facts["base"]), decoder, phrases, thresholds, dict(facts["card"]))
+    base, card = BaseModel(**facts["base"]), dict(facts["card"])
+    return Adapter(base, decoder, phrases, thresholds, card, encoder)

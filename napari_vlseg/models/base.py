@@ -166,13 +166,22 @@ class DenseSegmenter(Protocol):
 
 
 def automatic_threshold(model: DenseSegmenter, class_name: str) -> float:
-    """Probability threshold of a class where the person chose none.
+    """Threshold of a class for which the person chose none.
 
-    It is the one that fine-tuning found for the class, where the model has such
-    ``class_thresholds``, and else the model's own.
+    Parameters
+    ----------
+    model : DenseSegmenter
+        One that was taught corrections may have ``class_thresholds``, a mapping of class names to
+        the thresholds that suit the masks of those corrections.
+    class_name : str
+
+    Returns
+    -------
+    float
+        The class's own, else the model's default.
     """
-    found: Mapping[str, float] = getattr(model, "class_thresholds", {})
-    return found.get(class_name, model.default_threshold)
+    own: Mapping[str, float] = getattr(model, "class_thresholds", {})
+    return float(own.get(class_name, model.default_threshold))
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -17,7 +17,7 @@ import torch
 from napari_vlseg.edges import refine_steps
 from napari_vlseg.errors import PromptError
 from napari_vlseg.events import Notice, Progress, Work, run
-from napari_vlseg.models.adapters import Adapter, check_base
+from napari_vlseg.models.adapters import Adapter, adapted_info
 from napari_vlseg.models.base import Conditional, Embedding, PackedEmbedding
 from napari_vlseg.models.clipseg_packing import pack_embedding, packed_scale, unpack_activations
 from napari_vlseg.models.conditioning import PromptEncoder
@@ -38,9 +38,6 @@ from napari_vlseg.proposals import ModelInfo
 from napari_vlseg.tiling import Blender, TilePlan, cut_tile, pad_plane
 from napari_vlseg.visual_prompts import VisualPromptSettings
 
-ADAPTER_DIGITS = 8
-"""Digits of an adapter's hash that follow the revision of its base model."""
-
 
 @dataclass(frozen=True)
 class ClipSegDefaults:
@@ -50,8 +47,6 @@ class ClipSegDefaults:
     ----------
     threshold : float
         Probability from which a pixel belongs to a class.
-    class_thresholds : mapping of str to float
-        The same for classes, by name, for which fine-tuning found a better one.
     working_scale : float or None
         Image pixels per model pixel that the checkpoint was trained at; None for models
         that were trained on whole images.
@@ -67,7 +62,6 @@ class ClipSegDefaults:
     working_scale: float | None = None
     familiar_lengths: tuple[float, float] | None = None
     edges: bool = False
-    class_thresholds: Mapping[str, float] = field(default_factory=dict)
 
 
 class ClipSegSegmenter:
@@ -89,6 +83,8 @@ class ClipSegSegmenter:
         Words the checkpoint was trained with.
     learned : mapping of str to numpy.ndarray, optional
         Phrases that an adapter taught it, see `with_adapter`.
+    class_thresholds : mapping of str to float, optional
+        Thresholds that an adapter brought along, see `class_thresholds`.
 
     Notes
     -----
@@ -106,11 +102,13 @@ class ClipSegSegmenter:
         defaults: ClipSegDefaults | None = None,
         vocabulary: Vocabulary | None = None,
         learned: Mapping[str, np.ndarray] | None = None,
+        class_thresholds: Mapping[str, float] | None = None,
     ) -> None:
         self._network = network
         self._identity = info
         self._defaults = defaults or ClipSegDefaults()
         self._vocabulary = vocabulary or Vocabulary()
+        self._class_thresholds = dict(class_thresholds or {})
         self._budget = MemoryBudget(device, dtype)
         self._pending: list[Notice] = []
         self._prompts = PromptEncoder(
@@ -151,8 +149,8 @@ class ClipSegSegmenter:
 
     @property
     def class_thresholds(self) -> Mapping[str, float]:
-        """The same for classes, by name, for which fine-tuning found a better one."""
-        return self._defaults.class_thresholds
+        """Thresholds by class name where the person chose none, before `default_threshold`."""
+        return self._class_thresholds
 
     @property
     def default_edges(self) -> bool:
@@ -173,27 +171,25 @@ class ClipSegSegmenter:
     def with_adapter(self, adapter: Adapter) -> ClipSegSegmenter:
         """The model as a fine-tuning left it; this one stays as it is.
 
-        Both share the towers, and what one has encoded serves the other.
+        Both share the towers, and what one has encoded serves the other, unless the adapter
+        changes the vision tower: then they share all of it but the layers that are others, and
+        each encodes for itself.
 
         Raises
         ------
         ModelError
             If the adapter belongs to another model.
         """
-        check_base(adapter, self._identity.weights_sha256)
-        digest = adapter.sha256
+        info = adapted_info(self._identity, adapter)
         return ClipSegSegmenter(
-            self._network.with_decoder(adapter.decoder),
-            replace(
-                self._identity,
-                revision=f"{self._identity.revision}+{digest[:ADAPTER_DIGITS]}",
-                adapter_sha256=digest,
-            ),
+            self._network.with_decoder(adapter.decoder).with_tower(adapter.encoder),
+            info,
             device=self._budget.device,
             dtype=self._budget.dtype,
-            defaults=replace(self._defaults, class_thresholds=dict(adapter.thresholds)),
+            defaults=self._defaults,
             vocabulary=self._vocabulary,
             learned=adapter.phrases,
+            class_thresholds=adapter.thresholds,
         )
 
     def condition(
@@ -210,6 +206,11 @@ class ClipSegSegmenter:
         plane = check_plane(plane)
         scale = self._scale(plane, working_scale)
         return self._key(plane, scale, self._plan(plane, scale))
+
+    def tile_plan(self, plane: np.ndarray, working_scale: float | None = None) -> TilePlan:
+        """Windows of a plane that `encode` would look at."""
+        plane = check_plane(plane)
+        return self._plan(plane, self._scale(plane, working_scale))
 
     def encode(self, plane: np.ndarray, *, working_scale: float | None = None) -> Embedding:
         """Run the vision tower over a plane.
@@ -346,6 +347,7 @@ class ClipSegSegmenter:
         rounding = (self._budget.dtype, self._network.coarsest_dtype)
         parts = (plane.shape, weights, preprocessing, scale, plan.side, plan.overlap, rounding)
         digest = hashlib.sha256(repr(parts).encode())
+        digest.update(self._network.tower_sha256.encode())
         digest.update(plane.data)
         return digest.hexdigest()
 

@@ -19,6 +19,7 @@ import torch
 from torch import nn
 
 from napari_vlseg.errors import ModelError
+from napari_vlseg.models.lora import factors_sha256, with_factors
 from napari_vlseg.models.preprocessing import Preprocessing
 
 Activations = tuple[torch.Tensor, ...]
@@ -42,11 +43,18 @@ class ClipSegNetwork:
         In float32; it is put into evaluation mode.
     tokenizer : transformers.CLIPTokenizer
     preprocessing : Preprocessing
+
+    Attributes
+    ----------
+    tower_sha256 : str
+        What tells `tower` from the checkpoint's vision tower; empty for that one.
     """
 
     def __init__(self, model: Any, tokenizer: Any, preprocessing: Preprocessing) -> None:
         self.model = model.eval().requires_grad_(False)
         self.decoder = without_reduction(self.model.decoder)
+        self._own_tower: Any = None
+        self.tower_sha256 = ""
         self.tokenizer = tokenizer
         self.preprocessing = preprocessing
         self.patch_size: int = model.config.vision_config.patch_size
@@ -66,6 +74,17 @@ class ClipSegNetwork:
     def coarsest_dtype(self) -> torch.dtype:
         """Precision that its weights were ever rounded to; going back does not restore them."""
         return self._place.coarsest_dtype
+
+    @property
+    def tower(self) -> Any:
+        """The vision tower that encodes images: the checkpoint's, or one that an adapter changed.
+
+        References are always looked at by the checkpoint's, so that their vectors keep their
+        place beside those of phrases.
+        """
+        if self._own_tower is None:
+            return self.model.clip.vision_model
+        return self._own_tower.to(self.device, self.dtype)
 
     def move(self, device: torch.device, dtype: torch.dtype) -> None:
         """Bring the weights to a device, the vision tower in the given precision."""
@@ -100,6 +119,25 @@ class ClipSegNetwork:
             known[name].data.copy_(value)
         return other
 
+    def with_tower(self, factors: Mapping[str, torch.Tensor]) -> ClipSegNetwork:
+        """The same parts, shared, and a vision tower in which some linear layers are others.
+
+        Parameters
+        ----------
+        factors : mapping of str to torch.Tensor
+            See `napari_vlseg.models.lora.with_factors`; without any nothing is new.
+
+        Raises
+        ------
+        ModelError
+            If the tower has no such layer, or of another shape.
+        """
+        other = copy.copy(self)
+        if factors:
+            other._own_tower = with_factors(self.tower, factors)
+            other.tower_sha256 = factors_sha256(factors)
+        return other
+
     @torch.inference_mode()
     def activations(self, tiles: np.ndarray) -> Activations:
         """Encode tiles with the vision tower.
@@ -113,8 +151,13 @@ class ClipSegNetwork:
         tuple of torch.Tensor, float32, each of shape (n, 1 + patches, reduce_dim)
             What `decode` reads, one per extracted layer, in their order.
         """
-        states = self._vision(tiles, output_hidden_states=True).hidden_states
-        return reduced(self.model, [state.float() for state in states])
+        return self.encode(self.preprocessing.normalize(tiles))
+
+    @torch.inference_mode()
+    def encode(self, pixels: torch.Tensor) -> Activations:
+        """`activations` of normalised pixels, shape (n, 3, side, side)."""
+        pixels = pixels.to(self.device, self.dtype)
+        return encoded(self.tower, self.model.extract_layers, self.model.decoder.reduces, pixels)
 
     @torch.inference_mode()
     def decode(self, activations: Activations, vectors: np.ndarray) -> np.ndarray:
@@ -156,12 +199,33 @@ class ClipSegNetwork:
     @torch.inference_mode()
     def image_vectors(self, pictures: np.ndarray) -> np.ndarray:
         """Projected embeddings of pictures (n, size, size, 3), float32 (n, projection_dim)."""
-        pooled = self._vision(pictures).pooler_output
-        return self.model.clip.visual_projection(pooled.float()).cpu().numpy()
-
-    def _vision(self, pictures: np.ndarray, **options: bool) -> Any:
         pixels = self.preprocessing.normalize(pictures).to(self.device, self.dtype)
-        return self.model.clip.vision_model(pixels, interpolate_pos_encoding=True, **options)
+        seen = self.model.clip.vision_model(pixels, interpolate_pos_encoding=True)
+        return self.model.clip.visual_projection(seen.pooler_output.float()).cpu().numpy()
+
+
+def encoded(
+    tower: Any, extract_layers: Sequence[int], reductions: Any, pixels: torch.Tensor
+) -> Activations:
+    """What the decoder reads of tiles that a vision tower looks at.
+
+    Parameters
+    ----------
+    tower : torch.nn.Module
+    extract_layers : sequence of int
+        Blocks of it that are read.
+    reductions : torch.nn.ModuleList
+        The decoder's first linear maps.
+    pixels : torch.Tensor, shape (n, 3, side, side)
+        Normalised, in the tower's place and precision.
+
+    Returns
+    -------
+    tuple of torch.Tensor, float32, each of shape (n, 1 + patches, reduce_dim)
+    """
+    seen = tower(pixels, interpolate_pos_encoding=True, output_hidden_states=True)
+    layers = [seen.hidden_states[layer + 1].float() for layer in extract_layers]
+    return _reduced(reductions, layers)
 
 
 def reduced(model: Any, states: Sequence[torch.Tensor]) -> Activations:
@@ -179,9 +243,13 @@ def reduced(model: Any, states: Sequence[torch.Tensor]) -> Activations:
         One per extracted layer, in their order.
     """
     layers = [states[layer + 1] for layer in model.extract_layers]
+    return _reduced(model.decoder.reduces, layers)
+
+
+def _reduced(reductions: Any, layers: Sequence[torch.Tensor]) -> Activations:
     # The decoder starts from the last layer, so its first reduction belongs to that.
-    reductions = reversed(model.decoder.reduces)
-    return tuple(reduce(layer) for reduce, layer in zip(reductions, layers, strict=True))
+    pairs = zip(reversed(reductions), layers, strict=True)
+    return tuple(reduce(layer) for reduce, layer in pairs)
 
 
 def decoded(

@@ -259,10 +259,9 @@ def _load_file(path: Path, request: LoadRequest) -> Work[AnyModel]:
     return model
 
 
-def _load_adapted(path: Path, request: LoadRequest) -> Work[DenseSegmenter]:
+def _load_adapted(path: Path, request: LoadRequest) -> Work[AnyModel]:
     """The base model of an adapter, as fine-tuning left it."""
-    from napari_vlseg.models.adapters import read_adapter
-    from napari_vlseg.models.clipseg import ClipSegSegmenter
+    from napari_vlseg.models.adapters import TakesAdapters, read_adapter
 
     adapter = read_adapter(path)
     base = yield from load_steps(
@@ -271,7 +270,7 @@ def _load_adapted(path: Path, request: LoadRequest) -> Work[DenseSegmenter]:
         precision=request.precision,
         offline=request.offline,
     )
-    if not isinstance(base, ClipSegSegmenter):
+    if not isinstance(base, TakesAdapters):
         raise ModelError(
             f"“{path}” belongs to {adapter.base.name}, which takes no adapters: choose another."
         )

@@ -19,16 +19,17 @@ import torch
 
 from napari_vlseg.errors import ModelError
 from napari_vlseg.events import Work, run
+from napari_vlseg.models.adapters import Adapter, adapted_info
 from napari_vlseg.models.base import MaskProposal, PackedEmbedding, PromptableEmbedding
 from napari_vlseg.models.devices import precision_name
 from napari_vlseg.models.preprocessing import check_plane
 from napari_vlseg.models.sam_cache import EncodedPlane
 from napari_vlseg.models.sam_choice import Candidate, best_first
 from napari_vlseg.models.sam_masks import moved
-from napari_vlseg.models.sam_network import PromptNetwork
+from napari_vlseg.models.sam_network import Features, TunableNetwork
 from napari_vlseg.models.sam_prompts import PlacedPrompt, place_prompt
 from napari_vlseg.models.sam_runner import Question, SamRunner
-from napari_vlseg.models.sam_windows import WindowLattice
+from napari_vlseg.models.sam_windows import Window, WindowLattice
 from napari_vlseg.models.sam_zoom import search
 from napari_vlseg.object_prompts import MaskLogits, ObjectPrompt, read_prompts
 from napari_vlseg.proposals import ModelInfo
@@ -41,7 +42,7 @@ class SamSegmenter:
 
     Parameters
     ----------
-    network : PromptNetwork
+    network : TunableNetwork
         Weights, preprocessing and how the checkpoint wants to be shown windows.
     info : ModelInfo
         Name, revision and hash; device and precision are filled in here.
@@ -56,9 +57,10 @@ class SamSegmenter:
     """
 
     def __init__(
-        self, network: PromptNetwork, info: ModelInfo, *, device: torch.device, dtype: torch.dtype
+        self, network: TunableNetwork, info: ModelInfo, *, device: torch.device, dtype: torch.dtype
     ) -> None:
         self._identity = info
+        self._network = network
         self._runner = SamRunner(network, device, dtype)
 
     @property
@@ -74,6 +76,53 @@ class SamSegmenter:
     def input_size(self) -> int:
         """Side of the model's square input, in model pixels."""
         return self._runner.network.input_size
+
+    @property
+    def network(self) -> TunableNetwork:
+        """The weights, for training."""
+        return self._network
+
+    def with_adapter(self, adapter: Adapter) -> SamSegmenter:
+        """The model as a fine-tuning left it; this one stays as it is.
+
+        Both share the image encoder, and what one has encoded serves the other.
+
+        Raises
+        ------
+        ModelError
+            If the adapter belongs to another model.
+        """
+        info = adapted_info(self._identity, adapter)
+        return SamSegmenter(
+            self._network.with_decoder(adapter.decoder),
+            info,
+            device=self._runner.budget.device,
+            dtype=self._runner.budget.dtype,
+        )
+
+    def window_features(
+        self, embedding: PromptableEmbedding, windows: Sequence[Window]
+    ) -> Work[dict[Window, Features]]:
+        """What the image encoder makes of windows of a plane; the embedding keeps it.
+
+        Parameters
+        ----------
+        embedding : PromptableEmbedding
+            From `encode`.
+        windows : sequence of Window
+            Of its lattice.
+
+        Yields
+        ------
+        Progress or Notice
+
+        Raises
+        ------
+        ModelError
+            If even the CPU has too little memory.
+        """
+        content: EncodedPlane = embedding.content
+        return (yield from self._runner.encode(content, windows))
 
     def embedding_key(self, plane: np.ndarray) -> str:
         """Key that `encode` would give, without encoding."""

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import copy
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 import numpy as np
 import torch
 
 from napari_vlseg.models.preprocessing import Preprocessing, resize_plane
+from napari_vlseg.models.sam_adapting import decoder_parts, put_tensors, with_own_decoder
 from napari_vlseg.models.sam_contrast import stretch_tile
 from napari_vlseg.models.sam_decoding import decode_prompts, decode_with, lay_out_by_place
 from napari_vlseg.models.sam_families import SAM, Family
@@ -17,6 +19,9 @@ from napari_vlseg.models.sam_windows import Window
 
 Features = tuple[torch.Tensor, ...]
 """What an image encoder makes of one window: maps in its own precision, fit to be cached."""
+
+Asked = Mapping[str, torch.Tensor | None]
+"""Prompts of one layout as batches: points, labels, boxes and previous, or None of each."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,6 +135,48 @@ class PromptNetwork(Protocol):
         ...
 
 
+class TunableNetwork(PromptNetwork, Protocol):
+    """A `PromptNetwork` whose decoder can be trained.
+
+    Attributes
+    ----------
+    model : torch.nn.Module
+        Its weights, see `napari_vlseg.models.sam_adapting.changeable`.
+    device : torch.device
+    """
+
+    model: Any
+    device: torch.device
+
+    def answer(
+        self, features: Sequence[Features], asked: Asked, *, three: bool
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """`decode` in tensors; what was learned flows back through it."""
+        ...
+
+    def with_decoder(self, tensors: Mapping[str, torch.Tensor]) -> Self:
+        """The same image encoder, shared, and a decoder of its own with other tensors.
+
+        Parameters
+        ----------
+        tensors : mapping of str to torch.Tensor
+            New values by their names in `model`.
+
+        Raises
+        ------
+        ModelError
+            If the decoder has no such tensor, or of another shape.
+        """
+        ...
+
+    def move_decoder(self, device: torch.device) -> None:
+        """Bring what answers prompts to a device in float32, as training wants it.
+
+        Of a network from `with_decoder`: the one it came from stays where it is.
+        """
+        ...
+
+
 class SamNetwork:
     """A checkpoint of the SAM family in memory; a `PromptNetwork`.
 
@@ -192,19 +239,36 @@ class SamNetwork:
         self, features: Sequence[Features], prompts: Sequence[ModelPrompt], *, three: bool
     ) -> tuple[np.ndarray, np.ndarray]:
         """See `PromptNetwork.decode`."""
-        asked = prompt_tensors(prompts, self.device)
+        logits, scores = self.answer(features, prompt_tensors(prompts, self.device), three=three)
+        return logits.cpu().numpy(), scores.cpu().numpy()
+
+    def answer(
+        self, features: Sequence[Features], asked: Asked, *, three: bool
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """See `TunableNetwork.answer`."""
         if self.display.draw_prompts:
             embeddings = stacked(features, self._positions)[0]
-            answer = decode_prompts(self.model, embeddings, **asked, three=three, draw=True)
-        else:
-            if self._family.blank_point and asked["points"] is None and asked["boxes"] is None:
-                asked |= _blank_points(len(prompts), self.device)
-            together = is_one_window(features) and asked["previous"] is None
-            maps = stacked(features[:1] if together else features, self._positions)
-            images = self._family.decoder_inputs(maps)
-            answer = decode_with(self.model, images, self._positions, **asked, three=three)
-        logits, scores = answer
-        return logits.cpu().numpy(), scores.cpu().numpy()
+            return decode_prompts(self.model, embeddings, **asked, three=three, draw=True)
+        if self._family.blank_point and asked["points"] is None and asked["boxes"] is None:
+            asked = {**asked, **_blank_points(len(features), self.device)}
+        together = is_one_window(features) and asked["previous"] is None
+        maps = stacked(features[:1] if together else features, self._positions)
+        images = self._family.decoder_inputs(maps)
+        return decode_with(self.model, images, self._positions, **asked, three=three)
+
+    def with_decoder(self, tensors: Mapping[str, torch.Tensor]) -> Self:
+        """See `TunableNetwork.with_decoder`."""
+        other = copy.copy(self)
+        other.model = with_own_decoder(self.model)
+        put_tensors(other.model, tensors)
+        return other
+
+    def move_decoder(self, device: torch.device) -> None:
+        """See `TunableNetwork.move_decoder`."""
+        for part in decoder_parts(self.model):
+            part.to(device, torch.float32)
+        self._positions = self._positions.to(device, torch.float32)
+        self.device = device
 
 
 def window_pixels(network: PromptNetwork, plane: np.ndarray, window: Window) -> torch.Tensor:
@@ -223,10 +287,8 @@ def window_pixels(network: PromptNetwork, plane: np.ndarray, window: Window) -> 
     return pixels.flip([axis for axis, bit in ((3, 1), (2, 2)) if window.mirror & bit])
 
 
-def prompt_tensors(
-    prompts: Sequence[ModelPrompt], device: torch.device
-) -> dict[str, torch.Tensor | None]:
-    """Prompts of one layout as batches: points, labels, boxes and previous, or None of each."""
+def prompt_tensors(prompts: Sequence[ModelPrompt], device: torch.device) -> Asked:
+    """Prompts of one layout as batches."""
     n_points = prompts[0].layout[0]
     parts = {
         "points": [p.points for p in prompts if n_points],
@@ -253,7 +315,7 @@ def stacked(features: Sequence[Features], like: torch.Tensor) -> Features:
     return tuple(torch.stack(level).to(like) for level in zip(*features, strict=True))
 
 
-def _blank_points(count: int, device: torch.device) -> dict[str, torch.Tensor | None]:
+def _blank_points(count: int, device: torch.device) -> Asked:
     """One point for each object that lies nowhere, as SAM 2 wants beside a mask alone."""
     return {
         "points": torch.full((count, 1, 2), 0.5, device=device),

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+import copy
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
 
 import numpy as np
 import torch
 
 from napari_vlseg.models.preprocessing import Preprocessing
+from napari_vlseg.models.sam_adapting import decoder_parts, put_tensors, with_own_decoder
 from napari_vlseg.models.sam_network import (
+    Asked,
     Features,
     ModelPrompt,
     WindowDisplay,
+    is_one_window,
     prompt_tensors,
     window_pixels,
 )
@@ -24,13 +28,16 @@ _WHITE = 255
 class SegmentAnythingNetwork:
     """A `segment_anything.modeling.Sam` in memory; a `PromptNetwork`.
 
-    Its mask decoder answers many prompts of one image, so all prompts of a call are asked of
-    the same window: these models see whole planes only.
+    These models see whole planes only, so that prompts of one plane are decoded together.
 
     Parameters
     ----------
     model : segment_anything.modeling.Sam
         In float32; it is put into evaluation mode.
+
+    Attributes
+    ----------
+    device : torch.device
     """
 
     stretch = False
@@ -45,7 +52,8 @@ class SegmentAnythingNetwork:
             for values in (model.pixel_mean, model.pixel_std)
         )
         self.preprocessing = Preprocessing(self.input_size, mean, std)
-        self._device, self._dtype = torch.device("cpu"), torch.float32
+        self.device = torch.device("cpu")
+        self._dtype = torch.float32
         self._positions = model.prompt_encoder.get_dense_pe()
 
     def move(self, device: torch.device, dtype: torch.dtype) -> None:
@@ -54,13 +62,13 @@ class SegmentAnythingNetwork:
         self.model.image_encoder.to(dtype)
         self.model.mask_decoder.to(dtype)
         self._positions = self._positions.to(device, dtype)
-        self._device, self._dtype = device, dtype
+        self.device, self._dtype = device, dtype
 
     @torch.inference_mode()
     def encode(self, plane: np.ndarray, windows: Sequence[Window]) -> list[Features]:
         """See `PromptNetwork.encode`."""
         pixels = torch.cat([window_pixels(self, plane, window) for window in windows])
-        found = self.model.image_encoder(pixels.to(self._device, self._dtype))
+        found = self.model.image_encoder(pixels.to(self.device, self._dtype))
         return [(embedding,) for embedding in found]
 
     @torch.inference_mode()
@@ -68,18 +76,46 @@ class SegmentAnythingNetwork:
         self, features: Sequence[Features], prompts: Sequence[ModelPrompt], *, three: bool
     ) -> tuple[np.ndarray, np.ndarray]:
         """See `PromptNetwork.decode`."""
-        asked = prompt_tensors(prompts, self._device)
+        asked = prompt_tensors(prompts, self.device)
+        logits, scores = self.answer(features, asked, three=three)
+        return logits.cpu().numpy(), scores.cpu().numpy()
+
+    def answer(
+        self, features: Sequence[Features], asked: Asked, *, three: bool
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """See `TunableNetwork.answer`."""
         points, boxes, previous = asked["points"], asked["boxes"], asked["previous"]
+        labels = asked["labels"]
         sparse, dense = self.model.prompt_encoder(
-            points=None if points is None else (points.flip(-1) - 0.5, asked["labels"]),
+            points=None if points is None else (points.flip(-1) - 0.5, labels),
             boxes=None if boxes is None else boxes[:, [1, 0, 3, 2]] - 0.5,
             masks=None if previous is None else previous[:, None],
         )
-        logits, scores = self.model.mask_decoder(
-            image_embeddings=features[0][0][None].to(self._positions),
-            image_pe=self._positions,
-            sparse_prompt_embeddings=sparse.to(self._dtype),
-            dense_prompt_embeddings=dense.to(self._dtype),
-            multimask_output=three,
-        )
-        return logits.float().cpu().numpy(), scores.float().cpu().numpy()
+        # The mask decoder takes one image at a time, and any number of prompts of it.
+        n_rows = len(features) if is_one_window(features) else 1
+        answers = [
+            self.model.mask_decoder(
+                image_embeddings=features[row][0][None].to(self._positions),
+                image_pe=self._positions,
+                sparse_prompt_embeddings=sparse[row : row + n_rows].to(self._positions.dtype),
+                dense_prompt_embeddings=dense[row : row + n_rows].to(self._positions.dtype),
+                multimask_output=three,
+            )
+            for row in range(0, len(features), n_rows)
+        ]
+        logits, scores = (torch.cat(parts).float() for parts in zip(*answers, strict=True))
+        return logits, scores
+
+    def with_decoder(self, tensors: Mapping[str, torch.Tensor]) -> Self:
+        """See `TunableNetwork.with_decoder`."""
+        other = copy.copy(self)
+        other.model = with_own_decoder(self.model)
+        put_tensors(other.model, tensors)
+        return other
+
+    def move_decoder(self, device: torch.device) -> None:
+        """See `TunableNetwork.move_decoder`."""
+        for part in decoder_parts(self.model):
+            part.to(device, torch.float32)
+        self._positions = self._positions.to(device, torch.float32)
+        self.device = device

@@ -93,6 +93,27 @@ def split_by_group(index: pd.DataFrame) -> tuple[list[str], list[str]]:
     return train, validation
 
 
+def halves_by_group(index: pd.DataFrame) -> tuple[list[str], list[str]]:
+    """Split images in about two halves, whole groups at a time, in the order of a hash.
+
+    Parameters
+    ----------
+    index : DataFrame
+        Columns ``id`` and ``group``; of images that no training has seen.
+
+    Returns
+    -------
+    first_ids, second_ids : list of str
+        Sorted; the second half is not the larger one.
+    """
+    members = {str(group): rows["id"].tolist() for group, rows in index.groupby("group")}
+    second: list[str] = []
+    for group in sorted(members, key=_hash_order):
+        if len(second) + len(members[group]) <= len(index) / 2:
+            second += members[group]
+    return sorted(set(index["id"]) - set(second)), sorted(second)
+
+
 def _held_out_groups(groups: Sequence[str], members: dict[str, list[str]]) -> list[str]:
     """Groups in hash order until the share of the kind's images is reached."""
     quota = VALIDATION_SHARE * sum(len(members[group]) for group in groups)

@@ -13,7 +13,7 @@ from psygnal import Signal
 from napari_vlseg.errors import PromptError
 from napari_vlseg.models.base import automatic_threshold
 from napari_vlseg.models.registry import specs
-from napari_vlseg.proposals import ModelInfo, PostProcess, Proposals
+from napari_vlseg.proposals import PostProcess, Proposals
 from napari_vlseg.ui.editing.composed import Written
 from napari_vlseg.ui.jobs import settle_job
 from napari_vlseg.ui.layers import class_of, heatmaps_of, show_heatmap
@@ -46,7 +46,7 @@ class Relabeller:
         self.postprocess = PostProcess()
         self._defaults = {spec.name: spec.default_threshold for spec in specs()}
 
-    def automatic(self, class_name: str) -> float:
+    def automatic_threshold(self, class_name: str) -> float:
         """What "auto" stands for in the row of a class."""
         settings = self._controller.settings
         model = self._controller.models.peek(settings)
@@ -143,11 +143,12 @@ class Relabeller:
     def _automatic(self, proposals: Proposals, class_name: str, present: float) -> float:
         """What "auto" stands for on a map: a matter of the model that made it."""
         model, made_by = self._controller.models.peek(self._controller.settings), proposals.model
-        if model is not None and _identity(model.info) == _identity(made_by):
+        if model is not None and (model.info.name, model.info.hashes) == (
+            made_by.name,
+            made_by.hashes,
+        ):
             return automatic_threshold(model, class_name)
-        if made_by.adapter_sha256:
-            return present  # of a training that is not in use
-        return self._defaults.get(made_by.name, present)
+        return present if made_by.adapter_sha256 else self._defaults.get(made_by.name, present)
 
     def _settle(self, place: Place, proposals: Proposals, look: Look) -> None:
         controller = self._controller
@@ -182,10 +183,6 @@ class Relabeller:
 
     def _on_cancelled(self) -> None:
         self._controller.results.end_preview()
-
-
-def _identity(info: ModelInfo) -> tuple[str, str]:
-    return info.name, info.adapter_sha256
 
 
 def found(proposals: Proposals) -> str:

@@ -142,7 +142,7 @@ def _wire_prompts(widget: VlsegWidget) -> None:
 def _show_table(widget: VlsegWidget) -> None:
     controller = widget.controller
     widget.table.show_table(
-        controller.prompts.table, controller.relabel.automatic, controller.warnings
+        controller.prompts.table, controller.relabel.automatic_threshold, controller.warnings
     )
 
 

@@ -4,54 +4,33 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
-import pandas as pd
 import pytest
 import tifffile
 
 from napari_vlseg.corrections.store import Project
-from napari_vlseg.images import pixels_sha256
-from napari_vlseg.proposals import completed
+from napari_vlseg.models.adapters import read_adapter
 from napari_vlseg.training.finetune import preparing
+from napari_vlseg.training.finetune.clicks import preparing as clicks_preparing
+from napari_vlseg.training.finetune.clicks.replay import click_bank
 from napari_vlseg.training.finetune.replay import replay_bank
-from tests.training.finetune.helpers import WORD, scene
+from tests.training.finetune.helpers import WORD, corrected_project, scene
 
 from .conftest import Command
 
 
 @pytest.fixture(autouse=True)
 def _short_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two painted scenes instead of dozens."""
+    """Few painted scenes instead of dozens."""
+    monkeypatch.setattr(
+        clicks_preparing, "click_bank", lambda model, n, *seed, cache: click_bank(model, 4)
+    )
     monkeypatch.setattr(
         preparing, "replay_bank", lambda model, n, seed: replay_bank(model, 2, seed)
     )
 
 
-def _project(folder: Path) -> Project:
-    """Two images in which every zoborg was accepted and everything else erased."""
-    project = Project.create(folder)
-    for seed in (0, 2):
-        painted, own = scene(seed)
-        entry = project.add_image(
-            f"scene {seed}",
-            source_path=None,
-            pixels_sha256=pixels_sha256(painted.image),
-            shape=painted.image.shape,
-            dtype=painted.image.dtype,
-            axes="YXS",
-            embed=painted.image,
-        )
-        labels = np.where(np.isin(painted.labels, own), painted.labels, 0)
-        rows = [
-            {"object_uid": f"{seed}-{n}", "label": n, "class": WORD, "status": "accepted"}
-            for n in own
-        ]
-        entry.save_labels(labels, completed(pd.DataFrame(rows)))
-    return project
-
-
 def test_corrections_become_an_adapter_that_segments(cli: Command, tmp_path: Path) -> None:
-    project, out = _project(tmp_path / "project"), tmp_path / "mine.safetensors"
+    project, out = corrected_project(tmp_path / "project"), tmp_path / "mine.safetensors"
     done = cli("finetune", project.folder, "--out", out, "--epochs", 1, "--json")
     assert done.code == 0, done.err
     card = done.document
@@ -69,11 +48,34 @@ def test_corrections_become_an_adapter_that_segments(cli: Command, tmp_path: Pat
 
 
 def test_a_person_reads_a_table(cli: Command, tmp_path: Path) -> None:
-    project = _project(tmp_path / "project")
+    project = corrected_project(tmp_path / "project")
     done = cli("finetune", project.folder, "-o", tmp_path / "a.safetensors", "--epochs", 1)
     assert done.code == 0
     assert "Dice after" in done.out
     assert WORD in done.out
+
+
+def test_corrections_teach_a_click_model_too(cli: Command, tmp_path: Path) -> None:
+    project, out = corrected_project(tmp_path / "project"), tmp_path / "clicks.safetensors"
+    teach = ("finetune", project.folder, "--model", "sam-mini", "--out", out, "--epochs", 1)
+    done = cli(*teach)
+    assert done.code == 0, done.err
+    assert "IoU after" in done.out
+    assert "3 clicks" in done.out
+    adapter = read_adapter(out)
+    assert adapter.card["task"] == "clicks"
+    assert adapter.card["trained"] == ["mask_decoder", "prompt_encoder"]
+    painted, _ = scene(7)
+    tifffile.imwrite(tmp_path / "new.tif", painted.image, photometric="rgb")
+    segment = ("segment", tmp_path / "new.tif", "--text", "nuclei", "--out", tmp_path / "labels")
+    found = cli(*segment, "--refine", out, "--json")
+    assert found.code == 0, found.err
+    records = (tmp_path / "labels" / "proposals.json").read_text()
+    assert f"+{adapter.sha256[:8]}" in records, "what was outlined names the adapter"
+    wrong = cli(*segment, "--model", out)
+    assert "takes clicks and boxes" in wrong.err.replace("\n", " ")
+    film = cli(*teach, "--method", "film")
+    assert "does not suit click models" in film.err.replace("\n", " ")
 
 
 def test_nothing_corrected_and_wrong_names_are_told(cli: Command, tmp_path: Path) -> None:

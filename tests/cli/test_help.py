@@ -20,6 +20,8 @@ COMMANDS = [
     "compare",
     "join",
     "anonymize",
+    "finetune",
+    "calibrate",
     "export",
     "evaluate",
     "models",

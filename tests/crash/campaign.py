@@ -5,16 +5,19 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from napari_vlseg.corrections.segments import ACTIVE_NAME
 from napari_vlseg.corrections.store import Project
 from napari_vlseg.errors import VlsegWarning
+from napari_vlseg.training.finetune.resuming import STATE_NAME
 from tests.crash.account import Account
 from tests.crash.killing import Killed, kill_at_random
+from tests.crash.learner import folder_of, settings_of
 from tests.crash.worker import add_image, add_squares
 
 
@@ -31,12 +34,25 @@ class Kind:
         Fills a new project with images.
     longest : float
         Seconds that it works before the end, at most.
+    look : callable
+        Looks at what else is there after each kill; raises AssertionError if something is lost.
     """
 
     name: str
     module: str
     prepare: Callable[[Project], object]
     longest: float
+    look: Callable[[Path, Killed], object] = lambda project, killed: None
+
+
+def look_at_epochs(project: Path, killed: Killed) -> None:
+    """Every finished epoch that was reported can be gone on from."""
+    for training, number in dict(killed.epochs).items():
+        folder = folder_of(project, training)
+        kept = torch.load(folder / STATE_NAME, map_location="cpu", weights_only=True)
+        assert len(kept["curves"]) >= number, f"training {training} lost epoch {number}"
+        assert kept["best_state"] is not None
+        assert kept["key"]["settings"] == asdict(settings_of(training))
 
 
 HEADLESS = Kind(
@@ -44,6 +60,13 @@ HEADLESS = Kind(
     "tests.crash.worker",
     lambda project: add_image(project, np.random.default_rng(0)),
     0.8,
+)
+LEARNING = Kind(
+    "while it learns",
+    "tests.crash.learner",
+    lambda project: add_image(project, np.random.default_rng(0)),
+    6.0,
+    look_at_epochs,
 )
 WINDOW = Kind("in the window", "tests.crash.window", add_squares, 4.0)
 
@@ -85,6 +108,7 @@ def campaign(kind: Kind, folder: Path, n_kills: int, seed: int) -> Iterator[tupl
         with warnings.catch_warnings():
             warnings.simplefilter("error", VlsegWarning)
             account.settle(killed.done, thorough=number % rarely == rarely - 1)
+        kind.look(project, killed)
         yield killed, account
 
 

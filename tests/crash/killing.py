@@ -42,10 +42,13 @@ class Killed:
     done : tuple of Done
     phase : str
         What it was about when it died; "" in between.
+    epochs : tuple of (int, int)
+        Finished epochs that were reported: of which training, and how many of it.
     """
 
     done: tuple[Done, ...]
     phase: str
+    epochs: tuple[tuple[int, int], ...] = ()
 
 
 def kill_at_random(command: Sequence[str], report: Path, delay: float) -> Killed:
@@ -80,18 +83,21 @@ def kill_at_random(command: Sequence[str], report: Path, delay: float) -> Killed
 
 
 def read_report(text: str) -> Killed:
-    """Edits that were reported, and what was going on at the end."""
-    done, phase = [], ""
+    """Edits and epochs that were reported, and what was going on at the end."""
+    done, phase, epochs = [], "", []
     for line in text.splitlines():
         word, _, rest = line.partition(" ")
         if word == "done":
             number, checksum, op, image = rest.split(" ", 3)
             done.append(Done(image, int(number), int(checksum), op))
+        elif word == "epoch":
+            training, number = rest.split()
+            epochs.append((int(training), int(number)))
         elif word == "begin":
             phase = rest
         elif word == "end":
             phase = ""
-    return Killed(tuple(done), phase)
+    return Killed(tuple(done), phase, tuple(epochs))
 
 
 def _wait_until_ready(process: subprocess.Popen[bytes], report: Path) -> None:

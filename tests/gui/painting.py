@@ -26,6 +26,8 @@ class PaintingModel:
     ----------
     gate : threading.Event, optional
         Encoding waits for it after its first step, every time.
+    radii : tuple of int
+        Of the discs of the three candidates; 0 is the clicked pixel alone.
 
     Attributes
     ----------
@@ -38,7 +40,10 @@ class PaintingModel:
 
     input_size = 64
 
-    def __init__(self, gate: threading.Event | None = None) -> None:
+    def __init__(
+        self, gate: threading.Event | None = None, radii: tuple[int, int, int] = RADII
+    ) -> None:
+        self.radii = radii
         self.info = ModelInfo("painting", "1", device="cpu")
         self.gate = gate
         self.encoded: list[float] = []
@@ -72,7 +77,9 @@ class PaintingModel:
         return [
             [
                 MaskProposal(_logits(prompt, embedding.shape, radius), score, embedding.shape)
-                for radius, score in list(zip(RADII, SCORES, strict=True))[: 3 if multimask else 1]
+                for radius, score in list(zip(self.radii, SCORES, strict=True))[
+                    : 3 if multimask else 1
+                ]
             ]
             for prompt in prompts
         ]

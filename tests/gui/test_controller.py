@@ -288,3 +288,15 @@ def test_nobody_else_saves_labels_that_are_open_here(session: Session, tmp_path:
     session.controller.desk.save_now()
     other.save_labels(np.where(labels == 1, 0, labels), objects)
     assert other.load_labels()[0].max() == 4
+
+
+def test_auto_is_the_threshold_that_the_model_learned(session: Session) -> None:
+    session.loader.model.class_thresholds = {"nuclei": 0.8}
+    session.controller.prompts.edit(0, name="nuclei")
+    session.ask()
+    assert set(session.controller.labels.features["threshold"]) == {0.8}
+    assert session.controller.relabel.automatic_threshold("nuclei") == 0.8
+    assert session.controller.relabel.automatic_threshold("another") == 0.5
+    session.controller.prompts.edit(0, threshold=0.3)
+    session.controller.prompts.edit(0, threshold=None)
+    assert set(session.controller.labels.features["threshold"]) == {0.8}

@@ -73,12 +73,12 @@ def test_pictures_show_the_same_region_before_and_after(learner: Learner) -> Non
 
 def test_auto_stands_for_the_threshold_that_was_found(learner: Learner) -> None:
     relabel = learner.controller.relabel
-    usual = relabel.automatic("nuclei")
+    usual = relabel.automatic_threshold("nuclei")
     learner.desk.start()
     found = learner.desk.outcome.rows[0].threshold
     in_use = learner.controller.models.peek(learner.controller.settings)
-    assert relabel.automatic("nuclei") == automatic_threshold(in_use, "nuclei") == found
-    assert relabel.automatic("another class") == usual
+    assert relabel.automatic_threshold("nuclei") == automatic_threshold(in_use, "nuclei") == found
+    assert relabel.automatic_threshold("another class") == usual
     assert learner.controller.record.proposals.thresholds == (found,)
     learner.controller.prompts.edit(0, threshold=0.7)
     learner.desk.start()

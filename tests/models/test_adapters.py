@@ -18,6 +18,7 @@ from napari_vlseg.models.adapters import (
     read_adapter,
     write_adapter,
 )
+from napari_vlseg.models.base import automatic_threshold
 from napari_vlseg.models.clipseg import ClipSegSegmenter
 from napari_vlseg.models.registry import load
 from napari_vlseg.prompts import ClassPrompt
@@ -65,6 +66,15 @@ def test_an_adapted_model_shares_what_was_encoded(base: ClipSegSegmenter, adapte
     before = base.predict(embedding, [nuclei])
     assert not np.array_equal(adapted.predict(embedding, [nuclei]), before)
     np.testing.assert_array_equal(base.predict(embedding, [nuclei]), before)
+
+
+def test_its_thresholds_stand_where_the_person_chose_none(
+    base: ClipSegSegmenter, adapter: Adapter
+) -> None:
+    adapted = base.with_adapter(adapter)
+    assert automatic_threshold(adapted, "zoborgs") == 0.4
+    assert automatic_threshold(adapted, "nuclei") == base.default_threshold
+    assert automatic_threshold(base, "zoborgs") == base.default_threshold
 
 
 def test_a_learned_phrase_has_its_own_embedding(base: ClipSegSegmenter, adapter: Adapter) -> None:

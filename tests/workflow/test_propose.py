@@ -155,3 +155,18 @@ def test_hidden_rows_are_left_out_and_an_empty_question_is_refused(model, plane)
 def test_a_plane_of_another_shape_is_refused(model):
     with pytest.raises(ImageError, match=r"\(5, 5\)"):
         run(propose(model, np.zeros((5, 5)), PromptTable.build("bright")))
+
+
+def test_a_threshold_that_was_learned_holds_where_the_person_chose_none() -> None:
+    model = BrightnessSegmenter()
+    model.class_thresholds = {"bright": 0.8}  # type: ignore[attr-defined]
+    plane = np.full((40, 40, 3), 0.2, np.float32)
+    plane[8:20, 8:20] = 0.7
+    plane[24:34, 24:34] = 0.9
+    auto = run(propose(model, plane, PromptTable.build("bright")))
+    assert auto.thresholds == (0.8,)
+    assert len(auto.objects) == 1
+    chosen = run(propose(model, plane, PromptTable.build("bright", threshold=0.5)))
+    assert chosen.thresholds == (0.5,)
+    other = run(propose(model, plane, PromptTable.build("b=bright")))
+    assert other.thresholds == (0.5,)

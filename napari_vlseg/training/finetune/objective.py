@@ -10,7 +10,11 @@ _BCE_WEIGHT = 2.0
 
 
 def masked_loss(
-    logits: torch.Tensor, targets: torch.Tensor, known: torch.Tensor, *, dice: bool = True
+    logits: torch.Tensor,
+    targets: torch.Tensor,
+    known: torch.Tensor,
+    *,
+    dice: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """Binary cross-entropy on known pixels, plus Dice where there is something to find.
 
@@ -20,9 +24,9 @@ def masked_loss(
     targets : Tensor, shape (n, H, W), in [0, 1]
     known : Tensor, shape (n, H, W), bool
         Pixels that count.
-    dice : bool
-        Whether to add the Dice loss (Milletari et al. 2016). An empty target has none: it
-        would reward any small output equally.
+    dice : Tensor, shape (n,), bool, optional
+        Rows to which the Dice loss is added (Milletari et al. 2016); all if omitted. An empty
+        target has none: it would reward any small output equally.
 
     Returns
     -------
@@ -33,10 +37,9 @@ def masked_loss(
     n_known = known.sum((1, 2)).clamp(min=1)
     bce = nnf.binary_cross_entropy_with_logits(logits, targets, reduction="none")
     loss = _BCE_WEIGHT * (bce * known).sum((1, 2)) / n_known
-    if not dice:
-        return loss
     found, wanted = logits.sigmoid() * known, targets * known
     overlap = (found * wanted).sum((1, 2))
     total = found.sum((1, 2)) + wanted.sum((1, 2))
     lacking = 1 - (2 * overlap + _SMOOTHING) / (total + _SMOOTHING)
-    return loss + lacking * (wanted.flatten(1).amax(1) > 0)
+    has_dice = wanted.flatten(1).amax(1) > 0
+    return loss + lacking * (has_dice if dice is None else has_dice & dice)

@@ -13,8 +13,7 @@ import torch
 
 from napari_vlseg.errors import ModelError
 from napari_vlseg.files import atomic_write_bytes
-from napari_vlseg.training.finetune.settings import FinetuneSettings
-from napari_vlseg.training.finetune.tuner import Tuner
+from napari_vlseg.training.finetune.learner import Learner, Length
 
 STATE_NAME = "training.pt"
 
@@ -51,7 +50,7 @@ class TuningState:
     best : int
         Index of the best epoch, -1 before the first.
     best_state : dict or None
-        See `Tuner.state_dict`.
+        See `Learner.state_dict`.
     """
 
     key: dict[str, Any]
@@ -65,9 +64,7 @@ class TuningState:
         return len(self.curves)
 
     @classmethod
-    def load(
-        cls, folder: Path | None, tuner: Tuner, settings: FinetuneSettings, sha256: str
-    ) -> TuningState:
+    def load(cls, folder: Path | None, tuner: Learner, settings: Any, sha256: str) -> TuningState:
         """Go on where a training of the same key stopped, or begin."""
         key = {"settings": asdict(settings), "corrections": sha256, "base": tuner.base}
         path = None if folder is None else folder / STATE_NAME
@@ -85,19 +82,19 @@ class TuningState:
                 f"“{path}” is damaged ({type(error).__name__}): delete it to train from the start."
             ) from error
 
-    def ended(self, settings: FinetuneSettings) -> bool:
+    def ended(self, settings: Length) -> bool:
         """Whether all epochs are done, or the last ones brought nothing."""
         waited = self.epoch - 1 - self.best
         return self.epoch >= settings.epochs or (self.best >= 0 and waited >= settings.patience)
 
-    def add(self, curve: Curve, tuner: Tuner) -> None:
+    def add(self, curve: Curve, tuner: Learner) -> None:
         """Note an epoch."""
         self.curves.append(curve)
         if self.best < 0 or curve.judged_by <= self.curves[self.best].judged_by:
             self.best = self.epoch - 1
             self.best_state = copy.deepcopy(tuner.state_dict())
 
-    def restore_best(self, tuner: Tuner) -> None:
+    def restore_best(self, tuner: Learner) -> None:
         """Give the tuner the weights of the best epoch.
 
         Raises
@@ -111,7 +108,7 @@ class TuningState:
             )
         tuner.load_state_dict(self.best_state)
 
-    def save(self, folder: Path | None, tuner: Tuner) -> None:
+    def save(self, folder: Path | None, tuner: Learner) -> None:
         """Write everything at once, so that a killed training loses no finished epoch.
 
         Raises

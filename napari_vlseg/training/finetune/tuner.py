@@ -5,35 +5,66 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 
-from napari_vlseg.errors import ModelError
 from napari_vlseg.models.clipseg import ClipSegSegmenter
-from napari_vlseg.models.devices import release_memory
 from napari_vlseg.models.network import Activations, decoded
+from napari_vlseg.training.finetune.company import Company
+from napari_vlseg.training.finetune.encoder import LearningTower
+from napari_vlseg.training.finetune.epochs import less_memory, rate_factor
 from napari_vlseg.training.finetune.objective import masked_loss
+from napari_vlseg.training.finetune.precision import MixedPrecision
 from napari_vlseg.training.finetune.replay import ReplayBank
 from napari_vlseg.training.finetune.settings import FinetuneSettings
-from napari_vlseg.training.finetune.tiles import TileSet
+from napari_vlseg.training.finetune.tiles import Tiles
 from napari_vlseg.training.finetune.voices import ClassVoice
 
-_WARM_UP = 5
-_LEAST = 0.02
 _LARGEST_GRADIENT = 1.0
 _WEIGHT_DECAY = 0.01
 _PURE_TEXT_SHARE = 0.5
 _WITH_OBJECT_SHARE = 0.6
 
-Rows = tuple[Activations, torch.Tensor, torch.Tensor, torch.Tensor]
-"""Activations, vectors, targets and known pixels of the rows of a step."""
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """Some rows of a step, all with tiles of one side.
+
+    Attributes
+    ----------
+    activations : tuple of torch.Tensor, each of shape (n, ...)
+        What the decoder reads, or the vision tower where it learns.
+    vectors : torch.Tensor, shape (n, projection_dim)
+        What is asked for.
+    targets : torch.Tensor, shape (n, side, side), float32 in [0, 1]
+    known : torch.Tensor, shape (n, side, side), bool
+        Pixels that count.
+    dice : torch.Tensor, shape (n,), bool
+        Rows with a Dice loss: those that the person corrected.
+    """
+
+    activations: Activations
+    vectors: torch.Tensor
+    targets: torch.Tensor
+    known: torch.Tensor
+    dice: torch.Tensor
+
+    def take(self, share: slice) -> Rows:
+        """Some of the rows."""
+        layers = tuple(layer[share] for layer in self.activations)
+        rest = (self.vectors, self.targets, self.known, self.dice)
+        return Rows(layers, *(part[share] for part in rest))
 
 
 class Tuner:
     """A copy of the decoder, the phrases that are learned, and their optimiser.
+
+    With the method "lora" the vision tower learns too, and tiles and bank hold pixels.
 
     The decoder is always the base model's: corrections are learned together, not one after
     the other, which would favour the last.
@@ -44,32 +75,41 @@ class Tuner:
         The base model; it is not changed.
     voices : sequence of ClassVoice
         In the order of the targets of `tiles`.
-    tiles : TileSet
+    tiles : Tiles
         What is trained on.
     absent : numpy.ndarray, shape (n, projection_dim), float32
         Vectors of things that are not there; at least one.
     bank : ReplayBank
     settings : FinetuneSettings
+    company : Company, optional
+        The processes that train together.
+
+    Attributes
+    ----------
+    decoder : torch.nn.Module
+    tower : LearningTower or None
     """
 
     def __init__(
         self,
         model: ClipSegSegmenter,
         voices: Sequence[ClassVoice],
-        tiles: TileSet,
+        tiles: Tiles,
         absent: np.ndarray,
         bank: ReplayBank,
         settings: FinetuneSettings,
+        company: Company | None = None,
     ) -> None:
         self.device, self._patch_size = model.network.device, model.network.patch_size
         self._voices, self._tiles, self._bank, self._settings = voices, tiles, bank, settings
         self._absent, self._batch = torch.from_numpy(absent), settings.batch
+        self._company = company or Company()
         self.base = model.info.weights_sha256
         self.decoder = copy.deepcopy(model.network.decoder).to(self.device)
         self.trained = {
             name: parameter
             for name, parameter in self.decoder.named_parameters()
-            if settings.method == "decoder" or name.startswith("film_")
+            if settings.method != "film" or name.startswith("film_")
         }
         for name, parameter in self.decoder.named_parameters():
             parameter.requires_grad_(name in self.trained)
@@ -78,23 +118,24 @@ class Tuner:
             nn.Parameter(text, requires_grad=voice.is_learned)
             for text, voice in zip(texts, voices, strict=True)
         )
+        self.tower = None
+        if settings.trains_tower:
+            self.tower = LearningTower(model.network, settings.rank, settings.seed)
         self._optimiser = self._new_optimiser()
-        present = ((tiles.targets > 0) & tiles.known[:, None]).flatten(2).any(2)
+        self._precision = MixedPrecision(settings.precision, self.device)
+        present = tiles.present
         self._with_object = [torch.nonzero(present[:, c])[:, 0] for c in range(len(voices))]
 
     def step(self, number: int) -> float:
         """Learn from one batch; returns its loss. Equal numbers draw equal batches."""
         self._set_rates(number)
         rng = np.random.default_rng([self._settings.seed, number])
-        parts = [part for part in (self._drill(rng), self._missing(rng), self._recall(rng)) if part]
-        losses = torch.cat([self._loss(rows, dice=n == 0) for n, rows in enumerate(parts)])
-        loss = losses.mean()
+        parts = _by_side([*self._drill(rng), *self._missing(rng), *self._recall(rng)])
         self._optimiser.zero_grad(set_to_none=True)
-        loss.backward()
         learning = [p for group in self._optimiser.param_groups for p in group["params"]]
-        nn.utils.clip_grad_norm_(learning, _LARGEST_GRADIENT)
-        self._optimiser.step()
-        return float(loss.detach())
+        loss = self._company.together(learning, partial(self._backward, parts))
+        self._precision.step(self._optimiser, learning, _LARGEST_GRADIENT)
+        return loss
 
     def take_less(self) -> str:
         """Halve the batch, or go to the CPU; says what was done.
@@ -104,34 +145,40 @@ class Tuner:
         ModelError
             If there is nothing left to give up.
         """
-        release_memory(self.device)
-        if self._batch > 1:
-            self._batch //= 2
-            tiles = f"{self._batch} tile{'s'[: self._batch != 1]}"
-            return f"Memory is short: training goes on with {tiles} at a time."
-        if self.device.type == "cpu":
-            raise ModelError(
-                "There is too little memory to train even one tile at a time: close other programs."
-            )
-        self.device = torch.device("cpu")
-        self.decoder.to(self.device)
-        self.texts.to(self.device)
-        self._optimiser = self._new_optimiser()  # its memory is on the device
-        return "Memory is short: training goes on, slower, on the CPU."
+        before = self.device
+        self._batch, self.device, message = less_memory(self._batch, self.device, "tile")
+        if self.device != before:
+            self.decoder.to(self.device)
+            self.texts.to(self.device)
+            if self.tower is not None:
+                self.tower.to(self.device)
+            self._optimiser = self._new_optimiser()  # its memory is on the device
+            self._precision = MixedPrecision(self._settings.precision, self.device)
+        return message
+
+    @property
+    def factors(self) -> dict[str, torch.Tensor]:
+        """What the vision tower has learned; empty where it does not learn."""
+        return {} if self.tower is None else self.tower.state_dict()
 
     def state_dict(self) -> dict[str, Any]:
         """Everything that a resumed training needs."""
         return {
             "decoder": self.decoder.state_dict(),
             "texts": self.texts.state_dict(),
+            "factors": self.factors,
             "optimiser": self._optimiser.state_dict(),
+            "precision": self._precision.state_dict(),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Inverse of `state_dict`."""
         self.decoder.load_state_dict(state["decoder"])
         self.texts.load_state_dict(state["texts"])
+        if self.tower is not None:
+            self.tower.load_state_dict(state["factors"])
         self._optimiser.load_state_dict(state["optimiser"])
+        self._precision.load_state_dict(state["precision"])
 
     def _new_optimiser(self) -> torch.optim.AdamW:
         return torch.optim.AdamW(self._groups(), weight_decay=_WEIGHT_DECAY)
@@ -139,6 +186,9 @@ class Tuner:
     def _groups(self) -> list[dict[str, Any]]:
         settings = self._settings
         groups = [{"params": list(self.trained.values()), "lr": settings.peak_rate}]
+        if self.tower is not None:
+            factors = list(self.tower.factors.values())
+            groups.append({"params": factors, "lr": settings.factor_rate})
         for text, voice in zip(self.texts, self._voices, strict=True):
             if voice.is_learned:
                 # AdamW moves each number by about the rate: so many parts of the length.
@@ -149,41 +199,45 @@ class Tuner:
         return [{**group, "peak": group["lr"]} for group in groups]
 
     def _set_rates(self, number: int) -> None:
-        """A short warm-up, then a cosine (Loshchilov & Hutter 2017)."""
-        total = self._settings.total_steps
-        rise = min(1.0, (number + 1) / _WARM_UP)
-        factor = rise * (_LEAST + (1 - _LEAST) * 0.5 * (1 + math.cos(math.pi * number / total)))
+        factor = rate_factor(number, self._settings.total_steps)
         for group in self._optimiser.param_groups:
             group["lr"] = factor * group["peak"]
 
-    def _drill(self, rng: np.random.Generator) -> Rows:
+    def _drill(self, rng: np.random.Generator) -> list[Rows]:
         """What the person corrected, asked for by text, by reference or by a mixture."""
         count = max(1, round(self._batch * self._settings.drilled_share))
-        classes = rng.integers(len(self._voices), size=count)
-        rows = torch.tensor([self._tile_with(int(c), rng) for c in classes])
-        vectors = torch.stack([self._vector(int(c), rng) for c in classes])
-        tiles = self._tiles.take(rows)
-        targets = tiles.targets[torch.arange(count), torch.from_numpy(classes)].float() / 255
-        return tiles.activations, vectors, targets, tiles.known
+        classes = torch.from_numpy(rng.integers(len(self._voices), size=count))
+        numbers = torch.tensor([self._tile_with(c, rng) for c in classes.tolist()])
+        vectors = torch.stack([self._vector(c, rng) for c in classes.tolist()])
+        rows = []
+        for places, tiles in self._tiles.take(numbers):
+            asked = classes[places]
+            targets = tiles.targets[torch.arange(len(asked)), asked].float() / 255
+            dice = torch.ones(len(asked), dtype=torch.bool)
+            rows.append(Rows(tiles.activations, vectors[places], targets, tiles.known, dice))
+        return rows
 
-    def _missing(self, rng: np.random.Generator) -> Rows | None:
+    def _missing(self, rng: np.random.Generator) -> list[Rows]:
         """Things that are not there, where the person has looked."""
         count = round(self._batch * self._settings.absent_share)
-        if not count:
-            return None
-        tiles = self._tiles.take(torch.from_numpy(rng.integers(len(self._tiles), size=count)))
+        numbers = torch.from_numpy(rng.integers(len(self._tiles), size=count))
         vectors = self._absent[torch.from_numpy(rng.integers(len(self._absent), size=count))]
-        return tiles.activations, vectors, torch.zeros(tiles.known.shape), tiles.known
+        rows = []
+        for places, tiles in self._tiles.take(numbers):
+            nothing, dice = torch.zeros(tiles.known.shape), torch.zeros(len(places)).bool()
+            rows.append(Rows(tiles.activations, vectors[places], nothing, tiles.known, dice))
+        return rows
 
-    def _recall(self, rng: np.random.Generator) -> Rows | None:
+    def _recall(self, rng: np.random.Generator) -> list[Rows]:
         """What the base model says about scenes it knows."""
         count, bank = round(self._batch * self._settings.replay_share), self._bank
         if not count or not len(bank):
-            return None
-        rows = torch.from_numpy(rng.integers(len(bank), size=count))
-        answers = bank.answers[rows].float()
-        activations = tuple(layer[rows] for layer in bank.activations)
-        return activations, bank.vectors[rows], answers, torch.ones(answers.shape, dtype=torch.bool)
+            return []
+        numbers = torch.from_numpy(rng.integers(len(bank), size=count))
+        answers = bank.answers[numbers].float()
+        activations = tuple(layer[numbers] for layer in bank.activations)
+        known, dice = torch.ones(answers.shape, dtype=torch.bool), torch.zeros(count).bool()
+        return [Rows(activations, bank.vectors[numbers], answers, known, dice)]
 
     def _tile_with(self, voice: int, rng: np.random.Generator) -> int:
         """A tile, more often than not one with an object of the class."""
@@ -201,11 +255,47 @@ class Tuner:
         reference = torch.from_numpy(shown[int(rng.integers(len(shown)))]).to(self.device)
         return share * reference + (1 - share) * text
 
-    def _loss(self, rows: Rows, dice: bool) -> torch.Tensor:
-        activations, vectors, targets, known = rows
-        logits = self._decode(activations, vectors.to(self.device))
-        return masked_loss(logits, targets.to(self.device), known.to(self.device), dice=dice)
+    def _backward(self, parts: Sequence[Rows]) -> float:
+        """Gradients and loss of this process's share of the step."""
+        total = sum(len(rows.known) for rows in parts)
+        mine = [rows.take(self._company.share) for rows in parts]
+        with self._precision.autocast():
+            losses = [self._loss(rows) for rows in mine if len(rows.known)]
+        if not losses:
+            return 0.0
+        loss = torch.cat(losses).sum() / total
+        self._precision.backward(loss)
+        return float(loss.detach())
+
+    def _loss(self, rows: Rows) -> torch.Tensor:
+        vectors, targets, known, dice = (
+            part.to(self.device) for part in (rows.vectors, rows.targets, rows.known, rows.dice)
+        )
+        logits = self._decode(rows.activations, vectors)
+        return masked_loss(logits, targets, known, dice=dice)
 
     def _decode(self, activations: Activations, vectors: torch.Tensor) -> torch.Tensor:
         layers = tuple(layer.to(self.device) for layer in activations)
+        if self.tower is not None:
+            layers = self.tower(*layers)
         return decoded(self.decoder, layers, vectors, self._patch_size)
+
+
+def _by_side(parts: Sequence[Rows]) -> list[Rows]:
+    """Rows with tiles of one side together: one pass of the decoder is quicker than several."""
+    sides: dict[int, list[Rows]] = {}
+    for rows in parts:
+        sides.setdefault(rows.known.shape[-1], []).append(rows)
+    return [_joined(some) for some in sides.values()]
+
+
+def _joined(some: Sequence[Rows]) -> Rows:
+    device = some[0].vectors.device
+    layers = zip(*(rows.activations for rows in some), strict=True)
+    return Rows(
+        tuple(torch.cat(layer) for layer in layers),
+        torch.cat([rows.vectors.to(device) for rows in some]),
+        torch.cat([rows.targets for rows in some]),
+        torch.cat([rows.known for rows in some]),
+        torch.cat([rows.dice for rows in some]),
+    )

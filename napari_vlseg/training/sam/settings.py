@@ -50,11 +50,15 @@ class Corrections:
         The same of the boxed objects.
     rounds : int
         Most further clicks; a step draws 1 … `rounds`.
+    again : float
+        Share of the clicked objects that are asked for once more, with the mask that was found
+        and without a further click, as `SamSegmenter` does after a first click.
     """
 
     of_clicks: float = 0.4
     of_boxes: float = 0.1
     rounds: int = 3
+    again: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,12 @@ from napari_vlseg.training.simulation.pools import TrueImage
 
 
 def annotate(
-    images: Sequence[TrueImage], order: Sequence[int], budget: int, class_name: str, seed: int = 0
+    images: Sequence[TrueImage],
+    order: Sequence[int],
+    budget: int,
+    class_name: str,
+    seed: int = 0,
+    per_image: int | None = None,
 ) -> tuple[CorrectedPlane, ...]:
     """Correct objects until a budget is used up.
 
@@ -28,6 +33,8 @@ def annotate(
         Number of objects.
     class_name : str
     seed : int
+    per_image : int, optional
+        Objects that are corrected of an image, at most, before the next one; all if omitted.
     """
     planes = []
     left = budget
@@ -36,9 +43,11 @@ def annotate(
             break
         image = images[position]
         own = np.unique(image.labels[image.labels > 0])
-        drawn = np.random.default_rng([seed, position]).permutation(own)[:left].tolist()
+        most = min(left, per_image or left)
+        drawn = np.random.default_rng([seed, position]).permutation(own)[:most]
         left -= len(drawn)
-        planes.append(_corrected(image, drawn, class_name, is_done=len(drawn) == len(own)))
+        is_done = len(drawn) == len(own)
+        planes.append(_corrected(image, drawn.tolist(), class_name, is_done=is_done))
     return tuple(planes)
 
 

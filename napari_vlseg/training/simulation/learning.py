@@ -67,6 +67,7 @@ def simulate_learning(
     orders: Sequence[Order] = ORDERS,
     seeds: Sequence[int] = (0, 1, 2, 3),
     settings: FinetuneSettings | None = None,
+    per_image: int | None = None,
 ) -> Work[tuple[Point, ...]]:
     """Correct more and more objects in each order, and measure what was learned from them.
 
@@ -83,6 +84,8 @@ def simulate_learning(
     seeds : sequence of int
         Of the orders, of the objects chosen and of the training.
     settings : FinetuneSettings, optional
+    per_image : int, optional
+        See `annotate`; all objects are learned from in the arm that has no budget.
 
     Yields
     ------
@@ -92,7 +95,7 @@ def simulate_learning(
     -------
     tuple of Point
     """
-    student = _Student(model, pool, settings or FinetuneSettings())
+    student = Student(model, pool, settings or FinetuneSettings(), per_image=per_image)
     yield from student.prepare()
     points = [Point(NOTHING, 0, 0, 0, *(yield from student.score(model)))]
     jobs: list[tuple[str, int, int]] = [
@@ -106,12 +109,32 @@ def simulate_learning(
     return tuple(points)
 
 
-class _Student:
-    """The model, what it has encoded, and how it is examined."""
+class Student:
+    """The model, what it has encoded, and how it is examined.
 
-    def __init__(self, model: ClipSegSegmenter, pool: Pool, settings: FinetuneSettings) -> None:
+    Parameters
+    ----------
+    model : ClipSegSegmenter
+        The base model.
+    pool : Pool
+    settings : FinetuneSettings
+    cache : EmbeddingCache, optional
+        Where encoded images are.
+    per_image : int, optional
+        See `annotate`.
+    """
+
+    def __init__(
+        self,
+        model: ClipSegSegmenter,
+        pool: Pool,
+        settings: FinetuneSettings,
+        cache: EmbeddingCache | None = None,
+        per_image: int | None = None,
+    ) -> None:
         self._model, self._pool, self._settings = model, pool, settings
-        self._cache = EmbeddingCache()
+        self._per_image = per_image
+        self._cache = EmbeddingCache() if cache is None else cache
         self._bank = ReplayBank.empty()
         self._looks: list[Look] = []
 
@@ -123,18 +146,23 @@ class _Student:
             self._looks.append((yield from seeing))
             yield Progress("looking at images", done + 1, len(self._pool.work))
 
-    def learn(self, arm: str, seed: int, budget: int) -> Work[Point]:
-        """Correct, train, measure."""
+    def teach(self, arm: str, seed: int, budget: int) -> Work[tuple[ClipSegSegmenter, int]]:
+        """Correct and train: the model that learned, and the number of objects it learned from."""
         work = self._pool.work
         order = order_images(self._looks, arm if arm in ORDERS else "random", seed=seed)
         count = sum(len(np.unique(image.labels)) for image in work) if budget < 0 else budget
-        planes = annotate(work, order, count, self._pool.class_name, seed)
+        some = self._per_image if budget >= 0 else None
+        planes = annotate(work, order, count, self._pool.class_name, seed, some)
         settings = replace(self._settings, seed=seed)
         training = finetune(
             self._model, self._pool.prompts, planes, settings, cache=self._cache, bank=self._bank
         )
         taught = self._model.with_adapter((yield from training))
-        n_objects = sum(len(plane.objects) for plane in planes)
+        return taught, sum(len(plane.objects) for plane in planes)
+
+    def learn(self, arm: str, seed: int, budget: int) -> Work[Point]:
+        """Correct, train, measure."""
+        taught, n_objects = yield from self.teach(arm, seed, budget)
         return Point(arm, seed, budget, n_objects, *(yield from self.score(taught)))
 
     def score(self, model: ClipSegSegmenter) -> Work[tuple[float, float]]:

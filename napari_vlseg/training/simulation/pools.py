@@ -9,7 +9,12 @@ import numpy as np
 
 from napari_vlseg.errors import SettingsError
 from napari_vlseg.prompts import ClassPrompt, PromptTable
-from napari_vlseg.training.dsb2018 import load_images, read_index, split_by_group
+from napari_vlseg.training.dsb2018 import (
+    halves_by_group,
+    load_images,
+    read_index,
+    split_by_group,
+)
 from napari_vlseg.training.evaluate_nuclei import as_plane
 from napari_vlseg.training.scenes.novel import draw_recipes, paint_scene
 from napari_vlseg.training.scenes.scene import photographed
@@ -64,8 +69,12 @@ class Pool:
         return self.prompts.rows[0].name
 
 
-def nuclei_pool(folder: Path, kind: str, *, most: int = 60) -> Pool:
-    """Nuclei of one staining, split by slide as for the training of the bundled models.
+def nuclei_pool(folder: Path, kind: str, *, most: int = 60, unseen: bool = False) -> Pool:
+    """Nuclei of one staining, split by slide.
+
+    The split is that of the training of the bundled models: what is worked on is what they were
+    trained on, and what is measured on is not. Of a staining that the base model never saw, half
+    of the slides are measured on.
 
     Parameters
     ----------
@@ -75,6 +84,8 @@ def nuclei_pool(folder: Path, kind: str, *, most: int = 60) -> Pool:
         "fluorescence", "purple_on_purple", …
     most : int
         Images on either side, at most.
+    unseen : bool
+        Whether the base model was trained without this staining.
 
     Raises
     ------
@@ -85,9 +96,10 @@ def nuclei_pool(folder: Path, kind: str, *, most: int = 60) -> Pool:
     kinds = sorted(set(index["kind"].astype(str)))
     if kind not in kinds:
         raise SettingsError(f"“{folder}” has no images of “{kind}”: choose {', '.join(kinds)}.")
-    of_kind = set(index.loc[index["kind"] == kind, "id"])
+    rows = index[index["kind"] == kind]
+    of_kind = set(rows["id"])
     sides = []
-    for ids in split_by_group(index):
+    for ids in halves_by_group(rows) if unseen else split_by_group(index):
         images = load_images(folder, sorted(of_kind & set(ids))[:most])
         sides.append(tuple(TrueImage(i.id, i.group, as_plane(i.image), i.labels) for i in images))
     prompts = PromptTable((ClassPrompt("nuclei", phrases=("nuclei",)),))

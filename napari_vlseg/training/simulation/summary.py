@@ -45,8 +45,8 @@ def means(points: Sequence[Point]) -> tuple[Mean, ...]:
     found = []
     for arm, budget in keys:
         own = [point for point in points if (point.arm, point.budget) == (arm, budget)]
-        ap50 = _interval([point.ap50 for point in own])
-        dice = _interval([point.dice for point in own])
+        ap50 = interval([point.ap50 for point in own])
+        dice = interval([point.dice for point in own])
         found.append(Mean(arm, budget, len(own), *ap50, *dice))
     return tuple(found)
 
@@ -81,7 +81,8 @@ def plot(points: Sequence[Point], title: str, path: Path) -> None:
         figure.savefig(temporary, format="png", dpi=110)
 
 
-def _interval(values: Sequence[float]) -> tuple[float, float]:
+def interval(values: Sequence[float]) -> tuple[float, float]:
+    """Mean, and half of its interval (Student's t; NaN for a single value)."""
     mean = float(np.mean(values))
     if len(values) < 2:
         return mean, float("nan")

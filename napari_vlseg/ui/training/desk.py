@@ -12,10 +12,10 @@ from psygnal import Signal
 from napari_vlseg.errors import ProjectError
 from napari_vlseg.events import Event, Notice
 from napari_vlseg.images import ImageView
+from napari_vlseg.training.finetune.epochs import Epoch
 from napari_vlseg.training.finetune.replay import replay_bank
 from napari_vlseg.training.finetune.settings import FinetuneSettings
 from napari_vlseg.training.finetune.shelf import ShelfContent
-from napari_vlseg.training.finetune.training import Epoch
 from napari_vlseg.ui.progress import Clock, ProgressState
 from napari_vlseg.ui.runner import Handlers
 from napari_vlseg.ui.segmenter import MODEL_LANE

@@ -121,7 +121,7 @@ class ClassRow(QFrame):
         layout.addLayout(row(QLabel("threshold"), self.threshold, self.automatic, self.heat))
         layout.addWidget(self.warning)
 
-    def show_class(self, shown: ClassPrompt, default_threshold: float, warning: str) -> None:
+    def show_class(self, shown: ClassPrompt, automatic_threshold: float, warning: str) -> None:
         """Show a class; nothing is reported meanwhile."""
         blocked = (self.name, self.phrases, self.mix, self.threshold, self.automatic, self.eye)
         before = [widget.blockSignals(True) for widget in blocked]
@@ -135,7 +135,7 @@ class ClassRow(QFrame):
         self._mix_row.setEnabled(both)
         self._mix_row.setVisible(bool(shown.references))
         if not self._settle_timer.isActive():
-            value = default_threshold if shown.threshold is None else shown.threshold
+            value = automatic_threshold if shown.threshold is None else shown.threshold
             self.threshold.setValue(value)
             self.automatic.setChecked(shown.threshold is None)
         self.warning.setText(warning)

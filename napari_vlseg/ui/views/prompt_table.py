@@ -57,17 +57,14 @@ class PromptTableView(QWidget):
         )
 
     def show_table(
-        self, table: PromptTable, automatic: Callable[[str], float], warnings: Mapping[str, str]
+        self,
+        table: PromptTable,
+        automatic_threshold: Callable[[str], float],
+        warnings: Mapping[str, str],
     ) -> None:
         """Show all rows; widgets stay, so that focus and cursor do.
 
-        Parameters
-        ----------
-        table : PromptTable
-        automatic : callable
-            Gives the threshold that "auto" stands for, by class.
-        warnings : mapping of str to str
-            By class.
+        `automatic_threshold` tells what "auto" stands for, by class name.
         """
         while len(self.rows) < len(table.rows):
             self._add_row(len(self.rows))
@@ -77,7 +74,8 @@ class PromptTableView(QWidget):
             gone.hide()
             gone.deleteLater()
         for widget, shown in zip(self.rows, table.rows, strict=True):
-            widget.show_class(shown, automatic(shown.name), warnings.get(shown.name, ""))
+            automatic = automatic_threshold(shown.name)
+            widget.show_class(shown, automatic, warnings.get(shown.name, ""))
         self.current = min(self.current, len(self.rows) - 1)
 
     def set_current(self, position: int) -> None:

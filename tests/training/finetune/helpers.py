@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-import numpy as np
+from pathlib import Path
 
+import numpy as np
+import pandas as pd
+
+from napari_vlseg.corrections.store import Project
+from napari_vlseg.images import pixels_sha256
 from napari_vlseg.prompts import ClassPrompt, PromptTable
+from napari_vlseg.proposals import completed
 from napari_vlseg.training.evaluate_nuclei import as_plane
 from napari_vlseg.training.finetune.corrected import CorrectedPlane
 from napari_vlseg.training.scenes.novel import draw_recipes, paint_scene
@@ -32,3 +38,26 @@ def corrected(seed: int, size: int = 144) -> CorrectedPlane:
         np.ones(painted.labels.shape, bool),
         group=f"scene {seed}",
     )
+
+
+def corrected_project(folder: Path) -> Project:
+    """Two images in which every zoborg was accepted and everything else erased."""
+    project = Project.create(folder)
+    for seed in (0, 2):
+        painted, own = scene(seed)
+        entry = project.add_image(
+            f"scene {seed}",
+            source_path=None,
+            pixels_sha256=pixels_sha256(painted.image),
+            shape=painted.image.shape,
+            dtype=painted.image.dtype,
+            axes="YXS",
+            embed=painted.image,
+        )
+        labels = np.where(np.isin(painted.labels, own), painted.labels, 0)
+        rows = [
+            {"object_uid": f"{seed}-{n}", "label": n, "class": WORD, "status": "accepted"}
+            for n in own
+        ]
+        entry.save_labels(labels, completed(pd.DataFrame(rows)))
+    return project

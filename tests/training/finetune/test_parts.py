@@ -17,7 +17,7 @@ from napari_vlseg.training.finetune.objective import masked_loss
 from napari_vlseg.training.finetune.preparing import corrections_sha256
 from napari_vlseg.training.finetune.settings import FinetuneSettings
 from napari_vlseg.training.finetune.splitting import split_corrections
-from napari_vlseg.training.finetune.tiles import TileSet, joined, tiles_of
+from napari_vlseg.training.finetune.tiles import Tiles, TileSet, tiles_of
 
 
 def _plane(n_objects: int = 10, group: str = "a") -> CorrectedPlane:
@@ -86,7 +86,24 @@ def test_tiles_hold_targets_beside_what_was_encoded() -> None:
     assert tiles.targets.shape == (2, 2, 20, 20)
     assert tiles.targets[:, 0].amax() == 255
     assert not tiles.targets[:, 1].any()
-    assert len(joined([tiles, tiles])) == 4
+
+
+def test_tiles_of_several_sides_are_numbered_in_their_order() -> None:
+    def some(count: int, side: int) -> TileSet:
+        targets = torch.zeros(count, 1, side, side, dtype=torch.uint8)
+        targets[-1:] = 255
+        activations = (torch.full((count, side, 2), float(side)),)
+        return TileSet(activations, targets, torch.ones(count, side, side, dtype=torch.bool))
+
+    tiles = Tiles((some(2, 8), some(0, 8), some(1, 16), some(2, 8)))
+    assert len(tiles) == 5
+    assert tiles.present[:, 0].tolist() == [False, True, True, False, True]
+    taken = tiles.take(torch.tensor([2, 1, 4, 0]))
+    assert [places.tolist() for places, _ in taken] == [[0], [1, 2, 3]]
+    (_, large), (_, small) = taken
+    assert large.activations[0].shape == (1, 16, 2)
+    assert small.targets.amax((1, 2, 3)).tolist() == [255, 255, 0]
+    assert Tiles().take(torch.arange(0)) == []
 
 
 def test_pixels_nobody_looked_at_do_not_count() -> None:
@@ -99,9 +116,8 @@ def test_pixels_nobody_looked_at_do_not_count() -> None:
     assert torch.equal(loss, masked_loss(other, targets, known))
     assert loss[1] == 0
     targets[0, :2] = 1
-    assert (
-        masked_loss(logits, targets, known)[0] > masked_loss(logits, targets, known, dice=False)[0]
-    )
+    without = masked_loss(logits, targets, known, dice=torch.zeros(2, dtype=torch.bool))
+    assert masked_loss(logits, targets, known)[0] > without[0]
 
 
 class _Echo(torch.nn.Module):
@@ -118,7 +134,7 @@ def test_the_best_threshold_is_found_by_dice() -> None:
     truth[..., :2, :] = 255
     share = torch.where(truth[0, 0] > 0, 0.4, 0.3)
     activations = torch.cat([torch.zeros(1), share.logit().ravel()])[None, :, None]
-    tiles = TileSet((activations,), truth, torch.ones(1, 4, 4, dtype=torch.bool))
+    tiles = Tiles((TileSet((activations,), truth, torch.ones(1, 4, 4, dtype=torch.bool)),))
     found = assess(_Echo(), [torch.zeros(3)], ["cell"], tiles, threshold=0.5, patch_size=1)
     assert found.dice == {"cell": 0.0}
     assert 0.3 <= found.thresholds["cell"] < 0.4

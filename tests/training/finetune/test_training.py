@@ -17,6 +17,7 @@ from napari_vlseg.models.adapters import Adapter
 from napari_vlseg.models.clipseg import ClipSegSegmenter
 from napari_vlseg.models.registry import load
 from napari_vlseg.training.evaluate_nuclei import as_plane
+from napari_vlseg.training.finetune import card
 from napari_vlseg.training.finetune.replay import ReplayBank, replay_bank
 from napari_vlseg.training.finetune.settings import FinetuneSettings
 from napari_vlseg.training.finetune.training import Epoch, finetune
@@ -77,15 +78,29 @@ def test_a_new_word_is_learned_from_a_few_objects(
     assert (changed == {"film_mul", "film_add"}) == (method == "film")
 
 
+def test_images_of_any_sizes_are_learned_together(learn: Any) -> None:
+    planes = [corrected(0, size=136), corrected(2, size=160), corrected(4, size=200)]
+    adapter, _ = learn(FinetuneSettings(epochs=1, steps=3, batch=8), planes=planes)
+    assert adapter.card["before"]["dice"][WORD] < adapter.card["after"]["dice"][WORD]
+
+
 def test_the_card_tells_how_it_was_made(learn: Any) -> None:
     adapter, _ = learn()
-    card = adapter.card
-    assert card["settings"]["epochs"] == 2
+    facts = adapter.card
+    assert facts["settings"]["epochs"] == 2
     n_objects = sum(len(plane.objects) for plane in PLANES)
-    sides = card["corrections"]
+    sides = facts["corrections"]
     assert sides["trained_on"][WORD] + sides["held_out"][WORD] == n_objects
-    assert card["before"]["dice"][WORD] < card["after"]["dice"][WORD]
-    assert len(card["epochs"]) == 2
+    assert facts["before"]["dice"][WORD] < card["after"]["dice"][WORD]
+    assert len(facts["epochs"]) == 2
+    assert adapter.thresholds == {}, "a few held-out objects choose no threshold"
+
+
+def test_enough_held_out_objects_choose_a_threshold(
+    learn: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(card, "FEWEST_FOR_THRESHOLD", 1)
+    adapter, _ = learn()
     assert adapter.thresholds.keys() == {WORD}
 
 

@@ -34,6 +34,8 @@ def test_the_annotator_stops_at_its_budget() -> None:
     left = [v for v in (1, 2, 3) if v not in begun.objects]
     assert not begun.reviewed[images[0].labels == left[0]].any(), "nobody looked at it"
     assert len(annotate(images, [0], 99, "cell")) == 1
+    few = annotate(images, [2, 0, 1], 7, "cell", per_image=3)
+    assert [len(plane.objects) for plane in few] == [3, 3, 1]
 
 
 def test_a_score_counts_what_was_missed() -> None:
@@ -79,3 +81,13 @@ def test_seeds_become_a_mean_with_its_interval(tmp_path: Path) -> None:
 def test_an_unknown_staining_is_refused(nuclei_folder: Path) -> None:
     with pytest.raises(SettingsError, match="no images of"):
         nuclei_pool(nuclei_folder, "green")
+
+
+def test_a_staining_that_no_training_saw_is_split_by_slide(nuclei_folder: Path) -> None:
+    pool = nuclei_pool(nuclei_folder, "fluorescence", unseen=True)
+    work, test = ({image.group for image in side} for side in (pool.work, pool.test))
+    assert work
+    assert test
+    assert not work & test
+    assert len(pool.work) + len(pool.test) == 6
+    assert len(pool.work) >= len(pool.test)

@@ -1,0 +1,65 @@
+"""The part of a click model that fine-tuning changes: its prompt encoder and its mask decoder.
+
+The image encoder stays what it is, so that everything that was encoded before is still good.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import nn
+
+from napari_vlseg.errors import ModelError
+
+_PARTS = ("mask_decoder", "prompt_encoder")
+_OWN = (*_PARTS, "shared_image_embedding")
+# Codes of places belong to encoder and decoder alike, and SAM 2 applies two maps of its mask
+# decoder when it encodes: other values would make what is encoded wrong.
+_FIXED = (
+    "prompt_encoder.shared_embedding.",
+    "prompt_encoder.pe_layer.",
+    "mask_decoder.conv_s0.",
+    "mask_decoder.conv_s1.",
+)
+
+
+def with_own_decoder(model: nn.Module) -> Any:
+    """A copy of a model of the SAM family that shares everything but what answers prompts."""
+    shared = {id(part): part for name, part in model.named_children() if name not in _OWN}
+    return copy.deepcopy(model, shared)
+
+
+def decoder_parts(model: nn.Module) -> list[nn.Module]:
+    """What `with_own_decoder` copies."""
+    return [part for name, part in model.named_children() if name in _OWN]
+
+
+def changeable(model: nn.Module) -> dict[str, nn.Parameter]:
+    """Parameters that fine-tuning may change, by their names inside the model."""
+    return {
+        name: parameter
+        for name, parameter in model.named_parameters()
+        if name.split(".")[0] in _PARTS and not name.startswith(_FIXED)
+    }
+
+
+@torch.no_grad()
+def put_tensors(model: nn.Module, tensors: Mapping[str, torch.Tensor]) -> None:
+    """Give parameters of an adapter to the model.
+
+    Raises
+    ------
+    ModelError
+        If the model has no such tensor, or of another shape.
+    """
+    known = changeable(model)
+    for name, value in tensors.items():
+        if name not in known or known[name].shape != value.shape:
+            raise ModelError(
+                f"The adapter's tensor {name} {tuple(value.shape)} does not fit the decoder "
+                "of this model: use it with the model that it was trained on."
+            )
+        known[name].copy_(value)

@@ -1,0 +1,83 @@
+"""The decoder of a click model, asked for corrected objects as people ask for them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from napari_vlseg.models.sam_network import Asked, TunableNetwork
+from napari_vlseg.training.finetune.clicks.sights import Learned, Sight
+from napari_vlseg.training.sam.clicks import jittered_box, random_inner_pixel
+from napari_vlseg.training.sam.rehearsal import Ask, Drills, Rehearsal
+from napari_vlseg.training.sam.settings import Corrections
+
+CORRECTIONS = Corrections(of_clicks=0.5, of_boxes=0.25, rounds=2, again=0.5)
+"""How often further clicks are simulated."""
+
+
+def rehearse(
+    network: TunableNetwork, objects: Sequence[Learned], rng: np.random.Generator
+) -> Rehearsal:
+    """Ask for objects by a first click, a box, and clicks on what is still wrong.
+
+    Parameters
+    ----------
+    network : TunableNetwork
+    objects : sequence of Learned
+    rng : numpy.random.Generator
+        Chooses windows, clicks and boxes.
+
+    Returns
+    -------
+    Rehearsal
+        With the loss.
+    """
+    near = [thing.near[int(rng.integers(len(thing.near)))] for thing in objects]
+    rehearsal = _rehearsal(network, near, rng)
+    rehearsal.run(CORRECTIONS)
+    if network.display.zoom:
+        far = [thing.far[int(rng.integers(len(thing.far)))] for thing in objects]
+        first = _rehearsal(network, far, rng)
+        first.click()
+        rehearsal.total = rehearsal.total + first.total
+    return rehearsal
+
+
+def asker(network: TunableNetwork, sights: Sequence[Sight]) -> Ask:
+    """What asks the decoder about sights."""
+
+    def ask(
+        rows: torch.Tensor | None, asked: Asked, *, three: bool
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        chosen = sights if rows is None else [sights[row] for row in rows.tolist()]
+        return network.answer([sight.features for sight in chosen], asked, three=three)
+
+    return ask
+
+
+def drills_of(network: TunableNetwork, sights: Sequence[Sight], rng: np.random.Generator) -> Drills:
+    """Sights as one batch, each with a click into it and a box around it."""
+    zoom = network.input_size / network.mask_size
+    points, boxes = [], []
+    for sight in sights:
+        pixel = random_inner_pixel(sight.mask.numpy() > 0.5, rng)
+        points.append((np.array(pixel) + rng.random(2)) * zoom)
+        boxes.append(jittered_box(sight.box.numpy(), network.input_size, rng))
+    parts = (
+        torch.stack([sight.mask for sight in sights]),
+        torch.from_numpy(np.stack(points).astype(np.float32)),
+        torch.from_numpy(np.stack(boxes)),
+        torch.tensor([sight.hidden for sight in sights]),
+        torch.stack([sight.known for sight in sights]),
+    )
+    return Drills(*(part.to(network.device) for part in parts))
+
+
+def _rehearsal(
+    network: TunableNetwork, sights: Sequence[Sight], rng: np.random.Generator
+) -> Rehearsal:
+    drills = drills_of(network, sights, rng)
+    zoom = network.input_size / network.mask_size
+    return Rehearsal(asker(network, sights), drills, zoom, rng)
