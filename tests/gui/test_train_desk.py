@@ -71,7 +71,8 @@ def test_pictures_show_the_same_region_before_and_after(learner: Learner) -> Non
     assert learner.desk.outcome.pictures.before_title == "001"
 
 
-def test_auto_stands_for_the_threshold_that_was_found(learner: Learner) -> None:
+def test_auto_stands_for_the_threshold_that_was_found(learner: Learner, monkeypatch: Any) -> None:
+    monkeypatch.setattr("napari_vlseg.training.finetune.card.FEWEST_FOR_THRESHOLD", 1)
     relabel = learner.controller.relabel
     usual = relabel.automatic_threshold("nuclei")
     learner.desk.start()

@@ -57,7 +57,9 @@ def corrected(proposed: Any, qtbot: Any) -> Any:
     proposed.window().activateWindow()
     proposed.tabs.setCurrentWidget(proposed.review)
     qtbot.waitUntil(lambda: proposed.review.table.objects.rowCount() >= 9, timeout=20_000)
+    qtbot.waitUntil(proposed.window().isActiveWindow, timeout=20_000)
     press_key(qtbot, proposed, Qt.Key.Key_J)
+    qtbot.waitUntil(lambda: bool(proposed.controller.review.tour.current), timeout=5000)
     for key in 8 * [Qt.Key.Key_A] + [Qt.Key.Key_R]:
         press_key(qtbot, proposed, key)
     table = proposed.controller.editing.table(proposed.controller.labels)

@@ -152,7 +152,7 @@ def train_job(request: TrainRequest) -> Work[Trained]:
             bank=bank,
             folder=waiting,
             should_stop=request.should_stop,
-            in_use=before if isinstance(before, ClipSegSegmenter) and before is not base else None,
+            in_use=_comparable(before, request.models.training, settings),
         )
         outcome = Outcome.of("", adapter.card, adapter.thresholds)
         if request.must_be_better and not _is_better(outcome):
@@ -217,6 +217,19 @@ def _until(is_written: Callable[[], bool]) -> Work[None]:
     while not is_written() and time.monotonic() < end:
         time.sleep(PAUSE_S)
         yield Progress("writing the last edits", 0, 0)
+
+
+def _comparable(
+    model: DenseSegmenter, training: Training | None, settings: FinetuneSettings
+) -> ClipSegSegmenter | None:
+    """The model in use, if it is a training that can be measured on what the next one sees.
+
+    One that changed the encoder sees other activations than one that did not.
+    """
+    if training is None or not isinstance(model, ClipSegSegmenter):
+        return None
+    is_encoder_same = settings.trains_tower or not training.adapter.encoder
+    return model if model.info.adapter_sha256 and is_encoder_same else None
 
 
 def _is_better(outcome: Outcome) -> bool:
