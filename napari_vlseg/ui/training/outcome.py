@@ -11,7 +11,6 @@ import numpy as np
 
 from napari_vlseg.training.finetune.shelf import ShelvedAdapter
 
-
 _AS_GOOD = 0.005
 """Dice that two digits don't show."""
 
