@@ -51,14 +51,38 @@ def project_corrections(
     found: list[CorrectedPlane] = []
     for number, entry in enumerate(entries, start=1):
         try:
-            found.extend(_planes(entry, entry.id in done, (views or {}).get(entry.id)))
+            view = (views or {}).get(entry.id)
+            found.extend(corrected_planes(entry, entry.id in done, view).values())
         except VlsegError as error:
             yield Notice(str(error))
         yield Progress("reading corrections", number, len(entries))
     return tuple(found)
 
 
-def _planes(entry: ImageEntry, is_done: bool, view: ImageView | None) -> Iterator[CorrectedPlane]:
+def corrected_planes(
+    entry: ImageEntry, is_done: bool = False, view: ImageView | None = None
+) -> dict[_Index, CorrectedPlane]:
+    """The planes of an image on which something was decided, by their leading position.
+
+    Parameters
+    ----------
+    entry : ImageEntry
+    is_done : bool
+        Whether the whole image counts as reviewed.
+    view : ImageView, optional
+        How the image is looked at; as it was stored if omitted.
+
+    Raises
+    ------
+    ProjectError, ImageError
+        If the image or its labels can't be read.
+    """
+    return dict(_planes(entry, is_done, view)) if entry.has_labels else {}
+
+
+def _planes(
+    entry: ImageEntry, is_done: bool, view: ImageView | None
+) -> Iterator[tuple[_Index, CorrectedPlane]]:
     labels, objects = entry.load_labels()
     decided = objects[objects["status"].isin(DECIDED) | (objects["source"] == "manual")]
     kept = objects[objects["status"] != "rejected"] if is_done else decided
@@ -70,7 +94,7 @@ def _planes(entry: ImageEntry, is_done: bool, view: ImageView | None) -> Iterato
         if not is_done and not turned_down and not np.isin(plane, list(classes)).any():
             continue
         source = source or entry.load_image()
-        yield CorrectedPlane(
+        found = CorrectedPlane(
             extract_plane(source.data, index, view or source.view),
             plane,
             classes,
@@ -78,6 +102,7 @@ def _planes(entry: ImageEntry, is_done: bool, view: ImageView | None) -> Iterato
             group=entry.id,
             name=entry.name,
         )
+        yield index, found
 
 
 def rejected_masks(

@@ -67,7 +67,7 @@ class ClickBank:
         self, network: TunableNetwork, kind: str, rows: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Logits and scores of a network for some objects."""
-        place = network.device
+        place, chosen = network.device, [self.sights[row] for row in rows.tolist()]
         points = self.points[rows, None].to(place)
         asked: dict[str, torch.Tensor | None] = {
             "points": None if kind == "box" else points,
@@ -75,7 +75,7 @@ class ClickBank:
             "boxes": self.boxes[rows].to(place) if kind == "box" else None,
             "previous": self.previous[rows].float().to(place) if kind == "again" else None,
         }
-        return asker(network, self.sights)(rows, asked, three=kind == "click")
+        return asker(network, chosen)(None, asked, three=kind == "click")
 
     def loss(self, network: TunableNetwork, kind: str, rows: torch.Tensor) -> torch.Tensor:
         """How far the answers of a network have moved from the base model's; 0 for its own."""

@@ -95,6 +95,36 @@ def test_every_architecture_learns_and_its_adapter_is_a_file(kind: str, tmp_path
         model.with_adapter(replace(adapter, decoder=strange))
 
 
+@pytest.mark.parametrize("kind", ["zooming", "sam_hq", "sam2", "segment_anything"])
+def test_the_image_encoder_learns_too(kind: str, tmp_path: Path) -> None:
+    pytest.importorskip("peft")
+    model = tiny(kind, tmp_path)
+    before = {n: v.clone() for n, v in model.network.tower.state_dict().items()}
+    settings = replace(QUICK, epochs=1, rate=1e-2, method="lora", rank=2)
+    adapter = run(finetune_clicks(model, FEW[:1], settings))
+    assert adapter.card["trained"] == ["mask_decoder", "prompt_encoder", "image_encoder"]
+    assert {name[-2:] for name in adapter.encoder} == {".A", ".B"}
+    assert all(len(v) == 2 for n, v in adapter.encoder.items() if n.endswith(".A"))
+    after = model.network.tower.state_dict()
+    assert all(torch.equal(before[name], after[name]) for name in before)
+    path = tmp_path / "mine.safetensors"
+    write_adapter(path, adapter)
+    loaded: SamSegmenter = napari_vlseg.load_model(str(path), device="cpu", precision="float32")
+    plane = rimmed(5).plane
+    assert loaded.embedding_key(plane) != model.embedding_key(plane), "it encodes for itself"
+    decoder_alone = model.with_adapter(replace(adapter, encoder={}))
+    assert decoder_alone.embedding_key(plane) == model.embedding_key(plane)
+    (whole,) = loaded.predict(loaded.encode(plane), points=[(40, 40)], multimask=False)
+    (part,) = decoder_alone.predict(model.encode(plane), points=[(40, 40)], multimask=False)
+    assert not np.allclose(whole.logits.values, part.logits.values, atol=1e-5)
+
+
+def test_an_encoder_without_attention_can_not_learn(tmp_path: Path) -> None:
+    pytest.importorskip("peft")
+    with pytest.raises(ModelError, match="decoder alone"):
+        run(finetune_clicks(tiny("edgetam", tmp_path), FEW, replace(QUICK, method="lora")))
+
+
 def test_an_adapter_of_other_weights_is_refused(learn: Any, tmp_path: Path) -> None:
     other = tiny("zooming", tmp_path, seed=1)
     with pytest.raises(ModelError, match="other weights"):
