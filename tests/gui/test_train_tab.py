@@ -204,7 +204,7 @@ def test_the_window_goes_on_while_it_trains(corrected: Any, qtbot: Any) -> None:
     """A training that keeps the window from beating is a defect, unless the machine does."""
     wait_trained(qtbot, corrected)
     desk = corrected.controller.training
-    desk.set_settings(replace(QUICK, epochs=3, steps=6, batch=10))
+    desk.set_settings(replace(QUICK, steps=4, batch=10))
     with beating() as stalls:
         qtbot.mouseClick(corrected.train.train, LEFT)
         qtbot.waitUntil(lambda: bool(desk.curve) and not desk.busy, timeout=PATIENCE_MS)

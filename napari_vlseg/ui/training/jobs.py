@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -61,7 +60,7 @@ class TrainRequest:
     banks : Banks
     in_view : InView or None
     must_be_better : bool
-        Whether it is used only if it is no worse than what is in use.
+        Whether it is used only if it is as good as what is in use.
     should_stop : callable
         Whether the best epoch so far is wanted now.
     is_written : callable
@@ -155,7 +154,7 @@ def train_job(request: TrainRequest) -> Work[Trained]:
             in_use=_comparable(before, request.models.training, settings),
         )
         outcome = Outcome.of("", adapter.card, adapter.thresholds)
-        if request.must_be_better and not _is_better(outcome):
+        if request.must_be_better and outcome.is_worse:
             return Trained(None, outcome, _not_better(outcome))
         yield Progress("keeping what was learned", 0, 0)
         shelved = shelf.add(adapter)
@@ -230,11 +229,6 @@ def _comparable(
         return None
     is_encoder_same = settings.trains_tower or not training.adapter.encoder
     return model if model.info.adapter_sha256 and is_encoder_same else None
-
-
-def _is_better(outcome: Outcome) -> bool:
-    """Whether it is at least as good as what was in use; without a number nobody knows."""
-    return math.isnan(outcome.before) or outcome.after >= outcome.before
 
 
 def _not_better(outcome: Outcome) -> str:

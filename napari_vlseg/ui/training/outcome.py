@@ -11,6 +11,9 @@ import numpy as np
 
 from napari_vlseg.training.finetune.shelf import ShelvedAdapter
 
+_AS_GOOD = 0.005
+"""Dice that two digits don't show."""
+
 
 @dataclass(frozen=True)
 class EpochPoint:
@@ -101,7 +104,13 @@ class Outcome:
         """What it learned, on one line."""
         objects = f"{self.n_objects} object{'s'[: self.n_objects != 1]}"
         where = "" if self.is_held_out else " (on the training objects)"
-        return f"learned from {objects}: Dice {self.before:.2f} → {self.after:.2f}{where}"
+        worse = ", which is worse: you can roll back" if self.is_worse else ""
+        return f"learned from {objects}: Dice {self.before:.2f} → {self.after:.2f}{where}{worse}"
+
+    @property
+    def is_worse(self) -> bool:
+        """Whether it is worse than what was in use, as far as anybody knows."""
+        return self.after < self.before - _AS_GOOD
 
     @classmethod
     def of(
