@@ -8,6 +8,7 @@ from collections.abc import Callable
 import facts
 import figures
 import gallery
+import lessons
 import shortcuts
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
@@ -16,6 +17,7 @@ from mkdocs.structure.pages import Page
 _MAKERS: dict[str, Callable[[str], str]] = {
     "gallery": lambda _: gallery.as_markdown(gallery.exhibits()),
     "keys": shortcuts.table,
+    "lesson": lessons.lesson,
     "models": facts.models,
     "picture": figures.figure,
 }
@@ -25,7 +27,8 @@ _MARK = re.compile(rf"<!-- ({'|'.join(_MAKERS)})(?: ([\w-]+))? -->")
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add the pictures, which exist in memory alone."""
-    drawn = {one.path: one.picture for one in gallery.exhibits()} | figures.pictures()
+    drawn = {one.path: one.picture for one in gallery.exhibits()}
+    drawn |= figures.pictures() | lessons.pictures()
     for path, picture in drawn.items():
         files.append(File.generated(config, path, content=picture))
     return files

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -133,6 +134,21 @@ def test_an_interrupted_training_ends_as_one_that_was_not(
     assert len(epochs) == 2
     assert all(torch.equal(resumed.encoder[n], whole.encoder[n]) for n in whole.encoder)
     assert all(torch.equal(resumed.decoder[n], whole.decoder[n]) for n in whole.decoder)
+
+
+@pytest.mark.parametrize("method", ["decoder", "lora"])
+@pytest.mark.parametrize("precision", ["bfloat16", "float16"])
+def test_half_precision_takes_nearly_the_same_steps(
+    model: ClipSegSegmenter, bank: ReplayBank, method: Any, precision: Any
+) -> None:
+    exact = replace(SLOW, method=method, epochs=1)
+    rough, _ = _learned(model, bank, replace(exact, precision=precision))
+    wanted, _ = _learned(model, bank, exact)
+    loss, other = (adapter.card["epochs"][0]["loss"] for adapter in (wanted, rough))
+    assert other == pytest.approx(loss, rel=0.03)
+    assert other != loss
+    for name, value in wanted.decoder.items():
+        torch.testing.assert_close(rough.decoder[name], value, rtol=0, atol=0.02)
 
 
 def test_without_peft_training_says_what_to_install(
