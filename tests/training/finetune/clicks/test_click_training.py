@@ -52,7 +52,7 @@ def test_a_rim_that_the_model_leaves_out_is_learned() -> None:
     model: SamSegmenter = napari_vlseg.load_model("sam-mini", device="cpu", precision="float32")
     settings = ClickSettings(epochs=3, steps=6, batch=4, rate=1e-3, replay_objects=4)
     events: list[Any] = []
-    planes = [PLANES[0], FEW[1]]
+    planes = [FEW[0], PLANES[1]]
     adapter = run(finetune_clicks(model, planes, settings), events.append)
     unseen = rimmed(7)
     objects = to_measure([(unseen, model.encode(unseen.plane))], 0)[:3]
