@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+import evidence
 import facts
 import figures
 import gallery
@@ -15,6 +16,7 @@ from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
 _MAKERS: dict[str, Callable[[str], str]] = {
+    "evidence": evidence.learning,
     "gallery": lambda _: gallery.as_markdown(gallery.exhibits()),
     "keys": shortcuts.table,
     "lesson": lessons.lesson,
