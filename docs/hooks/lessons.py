@@ -6,13 +6,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
+from albums import Album, Figure
 from asking import vlseg_mini
-from drawing import Panel, side_by_side
+from drawing import Panel
 
 from napari_vlseg.events import run
 from napari_vlseg.models.clipseg import ClipSegSegmenter
@@ -21,31 +21,8 @@ from napari_vlseg.training.finetune.training import finetune
 from napari_vlseg.training.simulation.pools import Pool, painted_pool
 from napari_vlseg.workflow.propose import propose
 
-FOLDER = "pictures"
 _WIDTH = 196
 _N_SHOWN, _N_CORRECTED, _PER_IMAGE = 4, 5, 3
-
-
-def lesson(name: str) -> str:
-    """A picture as Markdown, for a page at the top.
-
-    Raises
-    ------
-    LookupError
-        If there is no such picture.
-    """
-    if name not in LESSONS:
-        raise LookupError(f"There is no picture “{name}”: choose {', '.join(LESSONS)}.")
-    return f"![{LESSONS[name][0]}]({FOLDER}/{name}.webp)"
-
-
-@lru_cache(maxsize=1)
-def pictures() -> dict[str, bytes]:
-    """All pictures as WebP files, by path in the docs; drawn once."""
-    return {
-        f"{FOLDER}/{name}.webp": side_by_side(panels(), _WIDTH)
-        for name, (_, panels) in LESSONS.items()
-    }
 
 
 @lru_cache(maxsize=1)
@@ -86,20 +63,18 @@ def _taught() -> list[Panel]:
     return [Panel(plane, labels) for plane, labels in found]
 
 
-LESSONS: dict[str, tuple[str, Callable[[], Sequence[Panel]]]] = {
-    "lesson-images": ("Painted slides with the objects that are corrected outlined", _images),
-    "lesson-taught": ("What the model finds in images it never saw, once it was taught", _taught),
+LESSONS = {
+    "lesson-images": Figure(
+        "Painted slides with the objects that are corrected outlined", _images, _WIDTH
+    ),
+    "lesson-taught": Figure(
+        "What the model finds in images it never saw, once it was taught", _taught, _WIDTH
+    ),
 }
-"""All pictures with what they say, by the names under which the page asks for them."""
+"""All pictures, by the names under which the page asks for them."""
 
-
-def main(folder: str) -> None:
-    """Draw all pictures into a folder."""
-    for path, picture in pictures().items():
-        target = Path(folder) / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(picture)
+ALBUM = Album("pictures", "", LESSONS)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    ALBUM.write(Path(sys.argv[1]))
