@@ -42,6 +42,7 @@ from napari_vlseg.ui.runner import Runner
 from napari_vlseg.ui.segmenter import Segmenter
 from napari_vlseg.ui.training.adapted import AdaptedModel
 from napari_vlseg.ui.training.desk import TrainDesk
+from napari_vlseg.ui.training.guide import Guide
 from napari_vlseg.workflow.cache import EmbeddingCache
 from napari_vlseg.workflow.disk_cache import DiskCache
 from napari_vlseg.workflow.propose import vocabulary_notices
@@ -99,6 +100,7 @@ class Controller:
         self.clicks = ClickDesk(self, load_clicks)
         self.review = ReviewDesk(self)
         self.training = TrainDesk(self)
+        self.guide = Guide(self)
         self._last_image = self.images.layer
         self.prompts.changed.connect(self._on_prompts)
         self.images.changed.connect(self._on_image)

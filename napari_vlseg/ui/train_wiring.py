@@ -46,6 +46,24 @@ def wire_training(widget: VlsegWidget) -> None:
     view.shelf.use_wanted.connect(desk.use)
     view.shelf.roll_back_wanted.connect(desk.roll_back)
     show()
+    _wire_guide(widget)
+
+
+def _wire_guide(widget: VlsegWidget) -> None:
+    view, guide = widget.project.guide, widget.controller.guide
+    worklist = widget.controller.desk.worklist
+
+    def show() -> None:
+        view.setVisible(bool(worklist.items))
+        view.show_state(guide.busy, guide.text)
+
+    guide.changed.connect(show)
+    guide.progress_changed.connect(view.show_progress)
+    worklist.changed.connect(show)
+    view.next_wanted.connect(guide.go_to_next)
+    view.quality_wanted.connect(guide.estimate)
+    view.stop_wanted.connect(guide.stop)
+    show()
 
 
 def on_key(widget: VlsegWidget, name: str) -> Callable[[], object]:
@@ -69,4 +87,6 @@ def training_actions(widget: VlsegWidget) -> dict[str, Callable[[], object]]:
         "activate": view.shelf.report_use,
         "roll_back": desk.roll_back,
         "use_base": lambda: desk.use(None),
+        "go_there": widget.project.guide.report_next,
+        "quality": widget.controller.guide.estimate,
     }

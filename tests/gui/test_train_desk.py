@@ -26,6 +26,12 @@ def model() -> ClipSegSegmenter:
     return load("vlseg-mini", device="cpu", precision="float32")
 
 
+@pytest.fixture(autouse=True)
+def _some_are_held_out(monkeypatch: Any) -> None:
+    """Of a few objects too, so that tests need no more."""
+    monkeypatch.setattr("napari_vlseg.training.finetune.splitting.FEWEST", 5)
+
+
 @pytest.fixture
 def make(model: ClipSegSegmenter, tmp_path: Path) -> MakeLearner:
     def make(folder: str | None = "project", runner: Any = None, n_accepted: int = 8) -> Learner:
