@@ -18,6 +18,7 @@ from napari_vlseg.cli.finetune import finetune
 from napari_vlseg.cli.history import history
 from napari_vlseg.cli.join import join
 from napari_vlseg.cli.models import models
+from napari_vlseg.cli.next import next_images
 from napari_vlseg.cli.options import Debug
 from napari_vlseg.cli.project import project, status
 from napari_vlseg.cli.segment import segment
@@ -111,8 +112,17 @@ app.command(
     epilog=_examples(
         "napari-vlseg status my-project",
         "napari-vlseg status my-project --json",
+        "napari-vlseg status my-project --model mine.safetensors --wanted 0.9",
     )
 )(status)
+app.command(
+    "next",
+    epilog=_examples(
+        "napari-vlseg next my-project",
+        "napari-vlseg next my-project --order random --n 10 --json",
+        "napari-vlseg next my-project --model mine.safetensors --regions",
+    ),
+)(next_images)
 app.command(
     epilog=_examples(
         "napari-vlseg history my-project",

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from napari_vlseg.cli.reporter import Reporter
     from napari_vlseg.models.clipseg import ClipSegSegmenter
+    from napari_vlseg.proposals import ModelInfo
     from napari_vlseg.training.simulation.effort_summary import EffortMean
     from napari_vlseg.training.simulation.pools import Pool
 
@@ -62,7 +63,7 @@ def run_effort(
         "pool": pool.name,
         "n_work": len(pool.work),
         "n_test": len(pool.test),
-        "models": {"proposes": str(model.info), "answers clicks": str(clicker.info)},
+        "models": {"proposes": _named(model.info), "answers clicks": _named(clicker.info)},
         "settings": asdict(settings),
         "means": [mean.to_dict() for mean in means],
         "points": [point.to_dict() for point in points],
@@ -75,6 +76,11 @@ def run_effort(
     except ImportError:
         reporter.note("There is no picture: install matplotlib (napari-vlseg[simulate]).")
     reporter.result(document, *_tables(pool, means))
+
+
+def _named(info: ModelInfo) -> str:
+    """A model with its precision, on which results depend too."""
+    return f"{info}, {info.precision}"
 
 
 def _tables(pool: Pool, means: tuple[EffortMean, ...]) -> list[Table]:

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from napari_vlseg.cli.options import AsJson, Debug
-from napari_vlseg.cli.reporter import reporting
+from napari_vlseg.cli.options import AsJson, CacheFolder, Debug
+from napari_vlseg.cli.reporter import Reporter, reporting
 
 if TYPE_CHECKING:
+    from napari_vlseg.corrections.store import Project
     from napari_vlseg.corrections.worklist import Worklist
 
 
@@ -60,19 +61,87 @@ def project(
 
 def status(
     folder: Annotated[Path, typer.Argument(metavar="PROJECT", help="Project folder.")],
+    model: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME|PATH",
+            help="Text model or adapter that looks at the images that are left, for the estimate "
+            r"of their quality. \[default: none looks]",
+        ),
+    ] = None,
+    wanted: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SHARE", help="Objects that have to be right, such as 0.9, for an advice."
+        ),
+    ] = None,
+    cache: CacheFolder = None,
     as_json: AsJson = False,
     debug: Debug = False,
 ) -> None:
-    """Show how far a project is: images that are new, in progress, done and skipped."""
+    """Show how far a project is, and how good the proposals on the rest are.
+
+    Once five images are done, the quality of the proposals on the others is estimated
+    from them, with a 90 % interval.
+    """
     with reporting(as_json, debug) as reporter:
         from napari_vlseg.corrections.store import Project
         from napari_vlseg.workflow.worklist import new_files, worklist_of
 
-        worklist = worklist_of(Project.open(folder))
-        _report(reporter, folder, worklist, len(new_files(worklist)))
+        opened = Project.open(folder)
+        worklist = worklist_of(opened)
+        quality = _quality(reporter, opened, worklist, model, wanted, cache)
+        _report(reporter, folder, worklist, len(new_files(worklist)), quality)
 
 
-def _report(reporter: Any, folder: Path, worklist: Worklist, n_new_files: int = 0) -> None:
+def _quality(
+    reporter: Reporter,
+    project: Project,
+    worklist: Worklist,
+    model: str | None,
+    wanted: float | None,
+    cache: Path | None,
+) -> dict[str, Any] | None:
+    """The stop estimate, or why there is none; None where nothing was to be estimated."""
+    from napari_vlseg.errors import SettingsError
+    from napari_vlseg.models import registry
+    from napari_vlseg.workflow.cache import EmbeddingCache
+    from napari_vlseg.workflow.disk_cache import DiskCache
+    from napari_vlseg.workflow.looks import LookBook, look_at_images
+    from napari_vlseg.workflow.project_quality import unseen_quality
+    from napari_vlseg.workflow.stopping import FEWEST_REVIEWED, advice
+
+    counts = worklist.counts()
+    asked = model is not None or wanted is not None
+    if not asked and (
+        counts["done"] < FEWEST_REVIEWED or not counts["new"] + counts["in progress"]
+    ):
+        return None
+    looks = None
+    if model is not None:
+        loaded = registry.require_dense(reporter.run(registry.load_steps(model)))
+        prompts, disk = project.load_prompts(), DiskCache(cache)
+        left = [n for n, item in enumerate(worklist.items) if item.status in ("new", "in progress")]
+        book = LookBook(project, loaded, prompts, disk)
+        kept = EmbeddingCache(disk=disk)
+        looks = reporter.run(
+            look_at_images(project, worklist, left, loaded, prompts, book=book, cache=kept)
+        )
+    try:
+        estimate = reporter.run(unseen_quality(project, worklist, looks))
+    except SettingsError as error:
+        return {"estimate": None, "says": str(error), "advice": None}
+    told = None if wanted is None else advice(estimate, wanted)
+    return {"estimate": estimate.to_dict(), "says": str(estimate), "advice": told}
+
+
+def _report(
+    reporter: Reporter,
+    folder: Path,
+    worklist: Worklist,
+    n_new_files: int = 0,
+    quality: dict[str, Any] | None = None,
+) -> None:
     counts = worklist.counts()
     current = worklist.items[worklist.current].name if worklist.items else None
     lines = [
@@ -86,6 +155,8 @@ def _report(reporter: Any, folder: Path, worklist: Worklist, n_new_files: int = 
         lines.append(
             f"not listed   {n_new_files} new in the folder: `napari-vlseg project` adds them"
         )
+    if quality is not None:
+        lines += [quality["says"], *filter(None, [quality["advice"]])]
     document = {
         "project": str(folder),
         "counts": counts,
@@ -95,6 +166,7 @@ def _report(reporter: Any, folder: Path, worklist: Worklist, n_new_files: int = 
             for item in worklist.items
         ],
         "new_files": n_new_files,
+        "quality": quality,
         "notices": reporter.notices,
     }
     reporter.result(document, "\n".join(lines))

@@ -65,7 +65,7 @@ def simulate(
     per_image: Annotated[
         int | None,
         typer.Option(
-            help="Learning: objects that are corrected of an image before the next one, at most. "
+            help="Objects that are corrected of an image before the next one, at most. "
             r"\[default: all]"
         ),
     ] = None,
@@ -137,9 +137,10 @@ def simulate(
             "budgets": parse_numbers(budgets or _DEFAULTS[what][0]),
             "orders": (orders or _DEFAULTS[what][1]).split(","),
             "seeds": range(seeds),
+            "per_image": per_image,
         }
         if what is Simulated.LEARNING:
-            points = reporter.run(simulate_learning(proposer, pool, per_image=per_image, **options))
+            points = reporter.run(simulate_learning(proposer, pool, **options))
             _report(reporter, pool, points, out)
         else:
             hand = EffortOptions(click_model, jitter, test_images, outlined)

@@ -22,6 +22,7 @@ from napari_vlseg.events import Work, run
 from napari_vlseg.models.adapters import Adapter, adapted_info
 from napari_vlseg.models.base import MaskProposal, PackedEmbedding, PromptableEmbedding
 from napari_vlseg.models.devices import precision_name
+from napari_vlseg.models.lora import factors_sha256, with_factors
 from napari_vlseg.models.preprocessing import check_plane
 from napari_vlseg.models.sam_cache import EncodedPlane
 from napari_vlseg.models.sam_choice import Candidate, best_first
@@ -85,7 +86,8 @@ class SamSegmenter:
     def with_adapter(self, adapter: Adapter) -> SamSegmenter:
         """The model as a fine-tuning left it; this one stays as it is.
 
-        Both share the image encoder, and what one has encoded serves the other.
+        Both share the image encoder, and what one has encoded serves the other, unless the
+        adapter changes the encoder too.
 
         Raises
         ------
@@ -93,8 +95,12 @@ class SamSegmenter:
             If the adapter belongs to another model.
         """
         info = adapted_info(self._identity, adapter)
+        network = self._network.with_decoder(adapter.decoder)
+        if adapter.encoder:
+            tower = with_factors(network.tower, adapter.encoder)
+            network = network.with_tower(tower, factors_sha256(adapter.encoder))
         return SamSegmenter(
-            self._network.with_decoder(adapter.decoder),
+            network,
             info,
             device=self._runner.budget.device,
             dtype=self._runner.budget.dtype,
@@ -129,6 +135,7 @@ class SamSegmenter:
         plane = check_plane(plane)
         network = self._runner.network
         weights = self._identity.weights_sha256 or self._identity.revision
+        weights += self._network.tower_sha256
         parts = (
             plane.shape,
             weights,

@@ -1,6 +1,7 @@
 """The part of a click model that fine-tuning changes: its prompt encoder and its mask decoder.
 
-The image encoder stays what it is, so that everything that was encoded before is still good.
+The image encoder stays what it is, so that everything that was encoded before is still good;
+the slow kind of fine-tuning also adds factors of low rank to its attention.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from napari_vlseg.errors import ModelError
 
 _PARTS = ("mask_decoder", "prompt_encoder")
 _OWN = (*_PARTS, "shared_image_embedding")
+_ATTENTION = ("qkv", "q_proj", "v_proj")
 # Codes of places belong to encoder and decoder alike, and SAM 2 applies two maps of its mask
 # decoder when it encodes: other values would make what is encoded wrong.
 _FIXED = (
@@ -63,3 +65,24 @@ def put_tensors(model: nn.Module, tensors: Mapping[str, torch.Tensor]) -> None:
                 "of this model: use it with the model that it was trained on."
             )
         known[name].copy_(value)
+
+
+def attention_paths(encoder: nn.Module) -> list[str]:
+    """Linear maps of an image encoder's attention, by their paths in it.
+
+    Raises
+    ------
+    ModelError
+        If there are none.
+    """
+    paths = [
+        path
+        for path, layer in encoder.named_modules()
+        if isinstance(layer, nn.Linear) and path.split(".")[-1] in _ATTENTION
+    ]
+    if not paths:
+        raise ModelError(
+            "The image encoder of this model has no attention that could be changed a little: "
+            "train its decoder alone."
+        )
+    return paths

@@ -143,10 +143,23 @@ class TunableNetwork(PromptNetwork, Protocol):
     model : torch.nn.Module
         Its weights, see `napari_vlseg.models.sam_adapting.changeable`.
     device : torch.device
+    tower_sha256 : str
+        Of the factors that its image encoder has more than the checkpoint, or what stands for
+        their hash while they are learned; empty without factors.
     """
 
     model: Any
     device: torch.device
+    tower_sha256: str
+
+    @property
+    def tower(self) -> Any:
+        """The image encoder."""
+        ...
+
+    def maps_of(self, pixels: torch.Tensor) -> Features:
+        """`encode` in tensors, of several windows at once; see `window_pixels`."""
+        ...
 
     def answer(
         self, features: Sequence[Features], asked: Asked, *, three: bool
@@ -166,6 +179,17 @@ class TunableNetwork(PromptNetwork, Protocol):
         ------
         ModelError
             If the decoder has no such tensor, or of another shape.
+        """
+        ...
+
+    def with_tower(self, tower: Any, sha256: str) -> Self:
+        """The same with another image encoder, which came from this one's by factors.
+
+        Parameters
+        ----------
+        tower : torch.nn.Module
+        sha256 : str
+            Hash of the factors; what was encoded without them does not fit.
         """
         ...
 
@@ -214,6 +238,7 @@ class SamNetwork:
         self.mask_size = 4 * int(model.prompt_encoder.image_embedding_size[0])
         self.device = torch.device("cpu")
         self.dtype = torch.float32
+        self.tower_sha256 = ""
         self._family = family
         self._positions = model.get_image_wide_positional_embeddings()
         lay_out_by_place(model)
@@ -231,8 +256,16 @@ class SamNetwork:
     def encode(self, plane: np.ndarray, windows: Sequence[Window]) -> list[Features]:
         """See `PromptNetwork.encode`."""
         pixels = torch.cat([window_pixels(self, plane, window) for window in windows])
-        maps = self._family.encode(self.model, pixels.to(self.device, self.dtype))
-        return list(zip(*maps, strict=True))
+        return list(zip(*self.maps_of(pixels), strict=True))
+
+    @property
+    def tower(self) -> Any:
+        """See `TunableNetwork.tower`."""
+        return self.model.vision_encoder
+
+    def maps_of(self, pixels: torch.Tensor) -> Features:
+        """See `TunableNetwork.maps_of`."""
+        return self._family.encode(self.model, pixels.to(self.device, self.dtype))
 
     @torch.inference_mode()
     def decode(
@@ -263,12 +296,19 @@ class SamNetwork:
         put_tensors(other.model, tensors)
         return other
 
+    def with_tower(self, tower: Any, sha256: str) -> Self:
+        """See `TunableNetwork.with_tower`."""
+        other = self.with_decoder({})
+        other.model.vision_encoder = tower
+        other.tower_sha256 = sha256
+        return other
+
     def move_decoder(self, device: torch.device) -> None:
         """See `TunableNetwork.move_decoder`."""
         for part in decoder_parts(self.model):
             part.to(device, torch.float32)
         self._positions = self._positions.to(device, torch.float32)
-        self.device = device
+        self.device, self.dtype = device, torch.float32
 
 
 def window_pixels(network: PromptNetwork, plane: np.ndarray, window: Window) -> torch.Tensor:

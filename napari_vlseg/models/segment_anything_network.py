@@ -53,6 +53,7 @@ class SegmentAnythingNetwork:
         )
         self.preprocessing = Preprocessing(self.input_size, mean, std)
         self.device = torch.device("cpu")
+        self.tower_sha256 = ""
         self._dtype = torch.float32
         self._positions = model.prompt_encoder.get_dense_pe()
 
@@ -68,8 +69,16 @@ class SegmentAnythingNetwork:
     def encode(self, plane: np.ndarray, windows: Sequence[Window]) -> list[Features]:
         """See `PromptNetwork.encode`."""
         pixels = torch.cat([window_pixels(self, plane, window) for window in windows])
-        found = self.model.image_encoder(pixels.to(self.device, self._dtype))
-        return [(embedding,) for embedding in found]
+        return list(zip(*self.maps_of(pixels), strict=True))
+
+    @property
+    def tower(self) -> Any:
+        """See `TunableNetwork.tower`."""
+        return self.model.image_encoder
+
+    def maps_of(self, pixels: torch.Tensor) -> Features:
+        """See `TunableNetwork.maps_of`."""
+        return (self.model.image_encoder(pixels.to(self.device, self._dtype)),)
 
     @torch.inference_mode()
     def decode(
@@ -113,9 +122,16 @@ class SegmentAnythingNetwork:
         put_tensors(other.model, tensors)
         return other
 
+    def with_tower(self, tower: Any, sha256: str) -> Self:
+        """See `TunableNetwork.with_tower`."""
+        other = self.with_decoder({})
+        other.model.image_encoder = tower
+        other.tower_sha256 = sha256
+        return other
+
     def move_decoder(self, device: torch.device) -> None:
         """See `TunableNetwork.move_decoder`."""
         for part in decoder_parts(self.model):
             part.to(device, torch.float32)
         self._positions = self._positions.to(device, torch.float32)
-        self.device = device
+        self.device, self._dtype = device, torch.float32

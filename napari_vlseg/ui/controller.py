@@ -25,7 +25,6 @@ from napari_vlseg.ui.geometry import Key, plane_key
 from napari_vlseg.ui.image_choice import ImageChoice
 from napari_vlseg.ui.jobs import (
     ClickModelLoader,
-    LoadedModel,
     ModelLoader,
     ModelSettings,
     load_by_registry,
@@ -41,6 +40,9 @@ from napari_vlseg.ui.results import Place, Results
 from napari_vlseg.ui.review.desk import ReviewDesk
 from napari_vlseg.ui.runner import Runner
 from napari_vlseg.ui.segmenter import Segmenter
+from napari_vlseg.ui.training.adapted import AdaptedModel
+from napari_vlseg.ui.training.desk import TrainDesk
+from napari_vlseg.ui.training.guide import Guide
 from napari_vlseg.workflow.cache import EmbeddingCache
 from napari_vlseg.workflow.disk_cache import DiskCache
 from napari_vlseg.workflow.propose import vocabulary_notices
@@ -82,7 +84,7 @@ class Controller:
         self.prompts = PromptEditor()
         self.editing = EditDesk(self)
         self.results = Results(viewer, self.editing)
-        self.models = LoadedModel(load)
+        self.models = AdaptedModel(load)
         self.embeddings = EmbeddingCache(disk=DiskCache())
         self.settings = ModelSettings()
         self.policy: Policy = load_preferences().policy
@@ -97,6 +99,8 @@ class Controller:
         self.desk = ProjectDesk(self)
         self.clicks = ClickDesk(self, load_clicks)
         self.review = ReviewDesk(self)
+        self.training = TrainDesk(self)
+        self.guide = Guide(self)
         self._last_image = self.images.layer
         self.prompts.changed.connect(self._on_prompts)
         self.images.changed.connect(self._on_image)
@@ -146,8 +150,12 @@ class Controller:
     def facts(self) -> str:
         """Model, device and what there is, on one line."""
         model = self.models.peek(self.settings)
+        name = self.settings.name.rstrip("/").rsplit("/", 1)[-1]
+        training = self.models.training
+        if training is not None and self.models.suits(self.settings):
+            name += f" + {training.title}"
         parts = [
-            self.settings.name.rstrip("/").rsplit("/", 1)[-1],
+            name,
             model.info.device if model is not None else f"device: {self.settings.device}",
         ]
         if self.labels is not None:

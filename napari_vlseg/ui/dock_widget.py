@@ -20,6 +20,7 @@ from napari_vlseg.ui.jobs import ClickModelLoader, ModelLoader, load_by_registry
 from napari_vlseg.ui.keys import CanvasKeys, key_texts, register_keys
 from napari_vlseg.ui.layers import warm_up
 from napari_vlseg.ui.review_wiring import object_tip, review_actions
+from napari_vlseg.ui.train_wiring import training_actions
 from napari_vlseg.ui.views.click_box import TOOLS, ClickBox
 from napari_vlseg.ui.views.header import ImageHeader, ModelHeader
 from napari_vlseg.ui.views.leftover_line import LeftoverLine
@@ -33,6 +34,7 @@ from napari_vlseg.ui.views.review_keys import ReviewKeys
 from napari_vlseg.ui.views.review_tab import ReviewTab
 from napari_vlseg.ui.views.run_box import RunBox
 from napari_vlseg.ui.views.status import StatusLine
+from napari_vlseg.ui.views.train_tab import TrainTab
 from napari_vlseg.ui.views.worklist_box import Stepper
 from napari_vlseg.ui.wiring import wire
 from napari_vlseg.ui.workers import ThreadRunner
@@ -41,6 +43,7 @@ from napari_vlseg.workflow.outlines import Tool
 _LOOK_MS = 120
 _AUTOSAVE_MS = 3000
 _REVIEW_MS = 40
+_TRAIN_MS = 250
 _NUDGE = 0.05
 
 
@@ -81,6 +84,7 @@ class VlsegWidget(QWidget):
         self.merge_bar = MergeBar()
         review = self.controller.review
         self.review = ReviewTab(partial(object_tip, self.controller), review.gallery.album.get)
+        self.train = TrainTab()
         self.project = ProjectTab(formats())
         self.status = StatusLine()
         self.settings = SettingsPopup(self)
@@ -92,6 +96,7 @@ class VlsegWidget(QWidget):
         self.autosave_timer.setSingleShot(False)
         self.autosave_timer.start()
         self.review_timer = self._timer(_REVIEW_MS, review.refresh)
+        self.train_timer = self._timer(_TRAIN_MS, self.controller.training.prepare)
         self._lay_out()
         self.actions_of_keys = self._actions()
         canvas = viewer.window._qt_viewer.canvas.native
@@ -134,6 +139,7 @@ class VlsegWidget(QWidget):
         self.look_timer.stop()
         self.autosave_timer.stop()
         self.review_timer.stop()
+        self.train_timer.stop()
         self.controller.clicks.put_down()
         self.controller.review.close()
         self.controller.look_at_edits()
@@ -157,8 +163,10 @@ class VlsegWidget(QWidget):
         self.tabs.setTabToolTip(0, "What to find, and the labels that are found")
         self.tabs.addTab(self.review, "Review")
         self.tabs.setTabToolTip(1, "Go through the objects of the image, and decide about each")
+        self.tabs.addTab(self.train, "Train")
+        self.tabs.setTabToolTip(2, "Teach the model what you corrected, and go back")
         self.tabs.addTab(self.project, "Project")
-        self.tabs.setTabToolTip(2, "Save the work and export training sets")
+        self.tabs.setTabToolTip(3, "Save the work and export training sets")
         layout: QVBoxLayout = column(self)
         layout.addWidget(self.leftover)
         layout.addWidget(self.image)
@@ -176,7 +184,12 @@ class VlsegWidget(QWidget):
         return timer
 
     def _actions(self) -> dict[str, Callable[[], object]]:
-        return {**self._click_actions(), **self._table_actions(), **review_actions(self)}
+        return {
+            **self._click_actions(),
+            **self._table_actions(),
+            **review_actions(self),
+            **training_actions(self),
+        }
 
     def _click_actions(self) -> dict[str, Callable[[], object]]:
         clicks = self.controller.clicks

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
 
@@ -23,6 +23,7 @@ from napari_vlseg.workflow.propose import rethreshold
 from napari_vlseg.workflow.refine import check_instances, propose_refined
 
 M = TypeVar("M")
+M_co = TypeVar("M_co", covariant=True)
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,18 @@ def load_by_registry(settings: ModelSettings) -> Work[Any]:
     return model
 
 
+class ModelSource(Protocol[M_co]):
+    """Gives the model of some settings."""
+
+    def peek(self, settings: ModelSettings) -> M_co | None:
+        """The model, if it is loaded."""
+        ...
+
+    def get(self, settings: ModelSettings) -> Work[M_co]:
+        """The model, loaded where it has to be."""
+        ...
+
+
 class LoadedModel(Generic[M]):
     """Keeps the last model, so that it is loaded once."""
 
@@ -109,7 +122,7 @@ class Outliner:
 
 
 def segment_job(
-    models: LoadedModel[DenseSegmenter],
+    models: ModelSource[DenseSegmenter],
     settings: ModelSettings,
     snapshot: Snapshot,
     prompts: PromptTable,

@@ -74,14 +74,23 @@ def is_heatmap(layer: Any) -> bool:
     return "heatmap" in layer.metadata.get(METADATA_KEY, {})
 
 
-def layers_of(viewer: Any, image: Image, labels: Labels | None) -> list[Any]:
-    """The layers that come and go with an image: itself, its labels and its heatmaps."""
-    heatmaps = [
+def heatmaps_of(viewer: Any, image: Image) -> list[Image]:
+    """The heatmaps of an image."""
+    return [
         layer
         for layer in viewer.layers
         if is_heatmap(layer) and layer.metadata[METADATA_KEY].get("image") == image.name
     ]
-    return [*heatmaps, *([] if labels is None else [labels]), image]
+
+
+def class_of(heatmap: Image) -> str:
+    """The class whose probabilities a heatmap shows."""
+    return str(heatmap.metadata[METADATA_KEY]["heatmap"])
+
+
+def layers_of(viewer: Any, image: Image, labels: Labels | None) -> list[Any]:
+    """The layers that come and go with an image: itself, its labels and its heatmaps."""
+    return [*heatmaps_of(viewer, image), *([] if labels is None else [labels]), image]
 
 
 def read_plane(layer: Labels, key: Key) -> np.ndarray:

@@ -27,11 +27,23 @@ class Preferences:
     ----------
     policy : {"keep", "replace", "add", "ask"}
         What becomes of labels that are there already.
+    live : bool
+        Whether the model learns while the person works.
+    live_every : int
+        After so many objects that were decided about.
     """
 
     policy: Policy = "ask"
+    live: bool = False
+    live_every: int = 10
 
     def __post_init__(self) -> None:
+        if not isinstance(self.live, bool) or not isinstance(self.live_every, int):
+            raise SettingsError("Learning while you work is on or off, after a number of objects.")
+        if self.live_every < 1:
+            raise SettingsError(
+                f"The model can't learn after every {self.live_every} objects: choose 1 or more."
+            )
         if self.policy not in get_args(Policy):
             raise SettingsError(
                 f"The merge policy “{self.policy}” is unknown: choose "

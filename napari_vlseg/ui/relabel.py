@@ -16,7 +16,7 @@ from napari_vlseg.models.registry import specs
 from napari_vlseg.proposals import PostProcess, Proposals
 from napari_vlseg.ui.editing.composed import Written
 from napari_vlseg.ui.jobs import settle_job
-from napari_vlseg.ui.layers import show_heatmap
+from napari_vlseg.ui.layers import class_of, heatmaps_of, show_heatmap
 from napari_vlseg.ui.results import Place
 from napari_vlseg.ui.runner import Handlers
 from napari_vlseg.workflow.propose import preview
@@ -98,6 +98,17 @@ class Relabeller:
         if image is not None and record is not None and record.proposals is not None:
             place = replace(controller.place(image), policy="replace")
             self._settle(place, record.proposals, self._wanted(record.proposals))
+
+    def refresh_heatmaps(self) -> None:
+        """Show the present probabilities on the heatmaps that are there."""
+        controller = self._controller
+        image, record = controller.images.layer, controller.record
+        if image is None or record is None or record.proposals is None:
+            return
+        shown = set(map(class_of, heatmaps_of(controller.viewer, image)))
+        for position, row in enumerate(controller.prompts.table.rows):
+            if row.name in shown and row.name in record.proposals.classes:
+                self.heatmap(position)
 
     def heatmap(self, position: int) -> None:
         """Show the probabilities of a class on the plane in view."""

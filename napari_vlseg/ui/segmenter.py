@@ -126,6 +126,7 @@ class Segmenter:
                 return
             controller.mark_unsaved()
             controller.say(found(written.made.proposals))
+            controller.relabel.refresh_heatmaps()
         self._end(controller.activity)
         controller.asking.consider(written.made.overlap)
         controller.relabel.settle_if_changed()

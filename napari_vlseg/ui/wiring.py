@@ -14,6 +14,7 @@ from napari_vlseg.prompts import TEMPLATES
 from napari_vlseg.ui.geometry import image_array
 from napari_vlseg.ui.opening import add_sample, open_images
 from napari_vlseg.ui.review_wiring import wire_review
+from napari_vlseg.ui.train_wiring import wire_training
 
 if TYPE_CHECKING:
     from napari_vlseg.ui.dock_widget import VlsegWidget
@@ -36,6 +37,7 @@ def wire(widget: VlsegWidget) -> None:
     _wire_project(widget)
     _wire_worklist(widget)
     wire_review(widget)
+    wire_training(widget)
 
 
 def _wire_image(widget: VlsegWidget) -> None:

@@ -15,6 +15,7 @@ COMMANDS = [
     "cache",
     "project",
     "status",
+    "next",
     "history",
     "verify",
     "compare",

@@ -63,11 +63,12 @@ def test_effort_is_written_and_told(
     monkeypatch.setattr(effort, "simulate_effort", quick)
     done = cli(
         "simulate", "--what", "effort", "--images", 2, "--seeds", 3, "--jitter", 1,
-        "--test-images", 5, "--outlined", "--json", "--out", tmp_path / "out",
+        "--test-images", 5, "--per-image", 4, "--outlined", "--json", "--out", tmp_path / "out",
     )  # fmt: skip
     assert done.code == 0, done.err
     assert (asked["budgets"], asked["orders"]) == ((20,), ["random"])
     assert list(asked["seeds"]) == [0, 1, 2]
+    assert asked["per_image"] == 4
     assert asked["clicker"] == "sam-mini"
     settings = asked["settings"]
     assert (settings.jitter, settings.most_images, settings.outlined) == (1, 5, True)

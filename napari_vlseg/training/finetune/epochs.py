@@ -50,6 +50,7 @@ def train_epochs(
     assess: Callable[[], tuple[float, float]],
     folder: Path | None,
     company: Company | None = None,
+    should_stop: Callable[[], bool] | None = None,
 ) -> Work[None]:
     """Train until all epochs are done, the last ones brought nothing, or a loss is no number.
 
@@ -65,14 +66,22 @@ def train_epochs(
         Where finished epochs are kept.
     company : Company, optional
         Processes that train together; the main one's numbers count, and it writes.
+    should_stop : callable, optional
+        Asked after each step. Once it says so, and an epoch has ended, nothing more is done.
 
     Yields
     ------
     Progress, Notice or Epoch
     """
     company = company or Company()
-    while not state.ended(length):
-        loss = yield from _epoch(learner, state.epoch, length)
+
+    def is_enough() -> bool:
+        return state.epoch > 0 and should_stop is not None and should_stop()
+
+    while not state.ended(length) and not is_enough():
+        loss = yield from _epoch(learner, state.epoch, length, is_enough)
+        if loss is None:
+            return
         if not math.isfinite(loss):
             yield Notice(
                 f"Training stopped in epoch {state.epoch + 1}: the loss is no longer a number. "
@@ -85,8 +94,10 @@ def train_epochs(
         yield Epoch("training", state.epoch, length.epochs, *curve.values)
 
 
-def _epoch(learner: Learner, epoch: int, length: Length) -> Work[float]:
-    """Mean loss of an epoch; NaN as soon as a step gave no number."""
+def _epoch(
+    learner: Learner, epoch: int, length: Length, is_enough: Callable[[], bool]
+) -> Work[float | None]:
+    """Mean loss of an epoch; NaN as soon as a step gave no number, None where it was stopped."""
     losses = []
     for step in range(length.steps):
         yield Progress("training", epoch * length.steps + step, length.total_steps)
@@ -98,6 +109,8 @@ def _epoch(learner: Learner, epoch: int, length: Length) -> Work[float]:
         losses.append(loss)
         if not math.isfinite(loss):
             return math.nan
+        if is_enough():
+            return None
     return sum(losses) / len(losses)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +12,7 @@ from napari_vlseg.corrections.store import ImageEntry, Project
 from napari_vlseg.corrections.stored_edits import read_stored
 from napari_vlseg.errors import VlsegError
 from napari_vlseg.events import Notice, Progress, Work
-from napari_vlseg.images import SourceImage, extract_plane
+from napari_vlseg.images import ImageView, SourceImage, extract_plane
 from napari_vlseg.training.finetune.corrected import CorrectedPlane, reviewed_pixels
 from napari_vlseg.workflow.worklist import worklist_of
 
@@ -22,12 +22,20 @@ DECIDED = ("accepted", "edited")
 _Index = tuple[int, ...]
 
 
-def project_corrections(project: Project) -> Work[tuple[CorrectedPlane, ...]]:
+def project_corrections(
+    project: Project, views: Mapping[str, ImageView] | None = None
+) -> Work[tuple[CorrectedPlane, ...]]:
     """Planes on which a person decided about objects.
 
     Accepted, corrected and drawn objects count with a rim of background, rejected ones as
     background. In an image that is marked as done everything counts. An image that can't be
     read is left out with a notice.
+
+    Parameters
+    ----------
+    project : Project
+    views : mapping of str to ImageView, optional
+        How images are looked at, by their id; others as they come from their files.
 
     Yields
     ------
@@ -43,14 +51,38 @@ def project_corrections(project: Project) -> Work[tuple[CorrectedPlane, ...]]:
     found: list[CorrectedPlane] = []
     for number, entry in enumerate(entries, start=1):
         try:
-            found.extend(_planes(entry, entry.id in done))
+            view = (views or {}).get(entry.id)
+            found.extend(corrected_planes(entry, entry.id in done, view).values())
         except VlsegError as error:
             yield Notice(str(error))
         yield Progress("reading corrections", number, len(entries))
     return tuple(found)
 
 
-def _planes(entry: ImageEntry, is_done: bool) -> Iterator[CorrectedPlane]:
+def corrected_planes(
+    entry: ImageEntry, is_done: bool = False, view: ImageView | None = None
+) -> dict[_Index, CorrectedPlane]:
+    """The planes of an image on which something was decided, by their leading position.
+
+    Parameters
+    ----------
+    entry : ImageEntry
+    is_done : bool
+        Whether the whole image counts as reviewed.
+    view : ImageView, optional
+        How the image is looked at; as it was stored if omitted.
+
+    Raises
+    ------
+    ProjectError, ImageError
+        If the image or its labels can't be read.
+    """
+    return dict(_planes(entry, is_done, view)) if entry.has_labels else {}
+
+
+def _planes(
+    entry: ImageEntry, is_done: bool, view: ImageView | None
+) -> Iterator[tuple[_Index, CorrectedPlane]]:
     labels, objects = entry.load_labels()
     decided = objects[objects["status"].isin(DECIDED) | (objects["source"] == "manual")]
     kept = objects[objects["status"] != "rejected"] if is_done else decided
@@ -62,14 +94,15 @@ def _planes(entry: ImageEntry, is_done: bool) -> Iterator[CorrectedPlane]:
         if not is_done and not turned_down and not np.isin(plane, list(classes)).any():
             continue
         source = source or entry.load_image()
-        yield CorrectedPlane(
-            extract_plane(source.data, index, source.view),
+        found = CorrectedPlane(
+            extract_plane(source.data, index, view or source.view),
             plane,
             classes,
             reviewed_pixels(plane, classes, turned_down, everything=is_done),
             group=entry.id,
             name=entry.name,
         )
+        yield index, found
 
 
 def rejected_masks(

@@ -1,4 +1,4 @@
-"""Corrections held out to measure on: whole groups, or a region where there is one image."""
+"""Corrections held out to measure on: whole groups, or regions where there are few images."""
 
 from __future__ import annotations
 
@@ -9,8 +9,11 @@ import numpy as np
 
 from napari_vlseg.training.finetune.corrected import CorrectedPlane
 
-FEWEST = 5
+FEWEST = 10
 """Objects from which on some are held out."""
+
+FEWEST_GROUPS = 5
+"""Groups from which on whole ones are held out: of fewer, one would be too much."""
 
 
 def split_corrections(
@@ -29,9 +32,9 @@ def split_corrections(
     Returns
     -------
     training, held_out : tuple of CorrectedPlane
-        Planes of one group are on one side. With a single group each plane is cut in two
-        along its longer axis, and an object belongs to the part that holds its centre.
-        Nothing is held out of fewer than `FEWEST` objects.
+        Planes of one group are on one side. With fewer than `FEWEST_GROUPS` groups each plane is
+        cut in two along its longer axis, and an object belongs to the part that holds its
+        centre. Nothing is held out of fewer than `FEWEST` objects.
     """
     counts: dict[str, int] = {}
     for plane in planes:
@@ -39,7 +42,7 @@ def split_corrections(
     if share == 0 or sum(counts.values()) < FEWEST:
         return tuple(planes), ()
     groups = [group for group, count in counts.items() if count]
-    if len(groups) < 2:
+    if len(groups) < FEWEST_GROUPS:
         parts = [_cut(plane, share) for plane in planes]
         return tuple(part for part, _ in parts), tuple(part for _, part in parts)
     held = _groups_for(groups, counts, share, seed)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -38,6 +39,8 @@ def finetune(
     bank: ReplayBank | None = None,
     folder: Path | None = None,
     company: Company | None = None,
+    should_stop: Callable[[], bool] | None = None,
+    in_use: ClipSegSegmenter | None = None,
 ) -> Work[Adapter]:
     """Teach a model what a person corrected.
 
@@ -63,6 +66,12 @@ def finetune(
         settings that was interrupted goes on after its last one.
     company : Company, optional
         Processes that train together; each calls this with the same arguments.
+    should_stop : callable, optional
+        Asked after each step. Once it says so, and an epoch has ended, training ends with the
+        best epoch.
+    in_use : ClipSegSegmenter, optional
+        A model whose scores on the same corrections the card notes too, as ``in_use``. It may
+        have been trained on some of them.
 
     Yields
     ------
@@ -91,15 +100,17 @@ def finetune(
     )
     state = TuningState.load(folder, tuner, settings, course.sha256)
     before = _before(model, table, course)
+    others = {} if in_use is None else {"in_use": _before(in_use, table, course).dice}
 
     def examined() -> tuple[float, float]:
         found = _assess(tuner, course, model)
         return found.loss if course.is_held_out else math.nan, _mean(found.dice)
 
-    yield from train_epochs(tuner, state, settings, examined, folder, company)
+    yield from train_epochs(tuner, state, settings, examined, folder, company, should_stop)
     state.restore_best(tuner)
     after = _assess(tuner, course, model)
-    return adapter_of(model.info, settings, course, tuner, state, before, after)
+    made = adapter_of(model.info, settings, course, tuner, state, before, after)
+    return replace(made, card={**made.card, **others})
 
 
 def _assess(tuner: Tuner, course: Course, model: ClipSegSegmenter) -> Assessment:

@@ -137,6 +137,7 @@ def simulate_effort(
     seeds: Sequence[int] = (0, 1, 2, 3),
     settings: EffortSettings | None = None,
     finetuning: FinetuneSettings | None = None,
+    per_image: int | None = None,
 ) -> Work[tuple[EffortPoint, ...]]:
     """Count what it takes until every object of the test images is right.
 
@@ -156,6 +157,8 @@ def simulate_effort(
         equal results.
     settings : EffortSettings, optional
     finetuning : FinetuneSettings, optional
+    per_image : int, optional
+        See `annotate`.
 
     Yields
     ------
@@ -176,7 +179,7 @@ def simulate_effort(
     student: Student | None = None
     if teaching:
         base = require_trainable(model)
-        student = Student(base, pool, finetuning or FinetuneSettings(), cache)
+        student = Student(base, pool, finetuning or FinetuneSettings(), cache, per_image)
         yield from student.prepare()
     points: list[EffortPoint] = []
     for done, seed in enumerate(seeds):

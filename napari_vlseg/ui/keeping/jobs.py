@@ -14,6 +14,7 @@ from napari_vlseg.errors import ConflictError, ProjectError, VlsegError
 from napari_vlseg.events import Notice, Progress, Work
 from napari_vlseg.images import pixels_sha256, read_image
 from napari_vlseg.prompts import PromptTable
+from napari_vlseg.training.finetune.shelf import AdapterShelf
 from napari_vlseg.ui.keeping.facts import ImageFacts, SentLabels, SentProposals
 from napari_vlseg.workflow.provenance import as_saved
 
@@ -127,7 +128,7 @@ def flush_job(ledgers: Sequence[Ledger]) -> Work[None]:
 def adopt_job(
     unsaved: Project, project: Project, open_here: Mapping[str, Ledger]
 ) -> Work[dict[str, ImageEntry]]:
-    """Write work that had no project into one.
+    """Write work that had no project into one, and the trainings that were made on it.
 
     Parameters
     ----------
@@ -145,6 +146,7 @@ def adopt_job(
     for done, entry in enumerate(unsaved.images):
         yield Progress("saving", done, len(unsaved.images))
         moved[entry.id] = _adopted(project, entry, open_here.get(entry.id))
+    AdapterShelf(project.folder).take_over(AdapterShelf(unsaved.folder))
     return moved
 
 

@@ -7,11 +7,11 @@ from functools import partial
 
 import numpy as np
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QLabel, QToolButton, QWidget
+from qtpy.QtWidgets import QFileDialog, QLabel, QToolButton, QWidget
 
 from napari_vlseg.models.registry import ModelSpec
 from napari_vlseg.prompts import ClassPrompt
-from napari_vlseg.ui.views.header import model_tip
+from napari_vlseg.ui.views.header import mark_model, model_tip
 from napari_vlseg.ui.views.icons import swatch
 from napari_vlseg.ui.views.parts import column, narrow_combo, push, row, tool
 from napari_vlseg.workflow.outlines import Step, Tool
@@ -24,6 +24,7 @@ TOOLS: dict[Tool, str] = {
 }
 
 _IN_HAND = "#3f6fb5"
+_FILE = "file"
 
 # action, icon, tooltip, whether it needs an object in progress
 _ACTIONS = (
@@ -62,9 +63,13 @@ class ClickBox(QWidget):
             # The list is narrow: the tooltip has what choosing a model costs.
             self.model.addItem(spec.name, spec.name)
             self.model.setItemData(number, model_tip(spec), Qt.ItemDataRole.ToolTipRole)
-        self.model.activated.connect(
-            lambda *_: self.model_chosen.emit(str(self.model.currentData()))
+        self.model.addItem("choose file…", _FILE)
+        self.model.setItemData(
+            len(specs),
+            "An adapter that fine-tuning wrote, or a .pth file of SAM",
+            Qt.ItemDataRole.ToolTipRole,
         )
+        self.model.activated.connect(self._on_model)
         self.class_ = narrow_combo("The class that a new object gets (G for the next one)")
         self.class_.activated.connect(self.class_chosen.emit)
         self.commit = push(
@@ -80,6 +85,13 @@ class ClickBox(QWidget):
         self.candidate.setToolTip("Which candidate this is, and the overlap that the model expects")
         self._classes: list[tuple[str, str]] = []
         self._lay_out()
+
+    def _on_model(self, position: int) -> None:
+        name = str(self.model.itemData(position))
+        if name == _FILE:
+            kinds = "Click models (*.safetensors *.pth)"
+            name, _ = QFileDialog.getOpenFileName(self, "File of a click model", "", kinds)
+        self.model_chosen.emit(name)
 
     def _tool(self, name: str, tip: str) -> QToolButton:
         button = tool(name, tip, partial(self.tool_chosen.emit, name))
@@ -107,9 +119,7 @@ class ClickBox(QWidget):
         """Show which tool is in hand, and what can be done now."""
         for name, button in self.tools.items():
             button.setChecked(name == tool_in_hand)
-        position = self.model.findData(model)
-        self.model.setCurrentIndex(position)
-        self.model.setToolTip(str(self.model.itemData(position, Qt.ItemDataRole.ToolTipRole)))
+        mark_model(self.model, model)
         self._more.setVisible(tool_in_hand is not None)
         self.commit.setEnabled(in_progress)
         for name, _, _, needs_one in _ACTIONS:

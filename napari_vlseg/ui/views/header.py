@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QFileDialog, QLabel, QMenu, QWidget
+from qtpy.QtWidgets import QComboBox, QFileDialog, QLabel, QMenu, QWidget
 
 from napari_vlseg.models.registry import ModelSpec
 from napari_vlseg.ui.views.parts import column, hint, narrow_combo, push, row, tool
@@ -102,19 +102,24 @@ class ModelHeader(QWidget):
 
     def show_model(self, name: str) -> None:
         """Mark the model in use; a folder gets an item of its own."""
-        position = self._combo.findData(name)
-        if position < 0:
-            position = self._combo.count() - 1
-            self._combo.insertItem(position, Path(name).name, name)
-            self._combo.setItemData(position, name, Qt.ItemDataRole.ToolTipRole)
-        self._combo.setCurrentIndex(position)
-        self._combo.setToolTip(str(self._combo.itemData(position, Qt.ItemDataRole.ToolTipRole)))
+        mark_model(self._combo, name)
 
     def _on_activated(self, position: int) -> None:
         name = str(self._combo.itemData(position))
         if name == _FOLDER:
             name = QFileDialog.getExistingDirectory(self, "Folder of a CLIPSeg model")
         self.chosen.emit(name)
+
+
+def mark_model(combo: QComboBox, name: str) -> None:
+    """Mark a model in a list; a path gets an item of its own before the last, which chooses one."""
+    position = combo.findData(name)
+    if position < 0:
+        position = combo.count() - 1
+        combo.insertItem(position, Path(name).name, name)
+        combo.setItemData(position, name, Qt.ItemDataRole.ToolTipRole)
+    combo.setCurrentIndex(position)
+    combo.setToolTip(str(combo.itemData(position, Qt.ItemDataRole.ToolTipRole)))
 
 
 def model_title(spec: ModelSpec) -> str:

@@ -202,6 +202,10 @@ def _previous_image(painter: QPainter) -> None:
     _next_image(painter)
 
 
+def _blank(painter: QPainter) -> None:
+    """Room where others have a mark."""
+
+
 def _open_list(painter: QPainter) -> None:
     for row in (16, 32, 48):
         painter.drawLine(QPointF(12, row), QPointF(14, row))
@@ -210,6 +214,7 @@ def _open_list(painter: QPainter) -> None:
 
 _PAINTINGS: dict[str, Painting] = {
     **REVIEW_SIGNS,
+    "blank": _blank,
     "ring": _ring,
     "half": _half,
     "skipped": _skipped,

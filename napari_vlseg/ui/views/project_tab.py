@@ -9,6 +9,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QCheckBox, QFileDialog, QGroupBox, QLineEdit, QWidget
 
 from napari_vlseg.corrections.worklist import STATUSES, Status
+from napari_vlseg.ui.views.guide_box import GuideBox
 from napari_vlseg.ui.views.parts import column, hint, narrow_combo, push, row, tool
 from napari_vlseg.ui.views.worklist_box import WorklistBox
 
@@ -55,6 +56,7 @@ class ProjectTab(QWidget):
             )
         )
         self.images = WorklistBox()
+        self.guide = GuideBox()
         self.format = narrow_combo("tiff: pairs of images and masks · coco: COCO instances as JSON")
         self.format.addItems(list(formats))
         self.out = QLineEdit()
@@ -73,6 +75,7 @@ class ProjectTab(QWidget):
         layout = column(self)
         layout.addWidget(project)
         layout.addWidget(self.images, 1000)
+        layout.addWidget(self.guide)
         layout.addWidget(export)
         layout.addStretch(1)
         self.show_project(None, dict.fromkeys(STATUSES, 0), False)

@@ -67,6 +67,13 @@ def test_several_images_are_held_out_whole() -> None:
     assert {p.group for p in training} | {held_out[0].group} == set("abcde")
 
 
+def test_of_few_images_a_part_of_each_is_held_out() -> None:
+    planes = [_plane(10, group) for group in "ab"]
+    training, held_out = split_corrections(planes, 0.2)
+    assert [p.group for p in training] == [p.group for p in held_out] == ["a", "b"]
+    assert [len(p.objects) for p in held_out] == [2, 2]
+
+
 @pytest.mark.parametrize("planes", [[_plane(4)], [_plane(2, "a"), _plane(2, "b")]])
 def test_nothing_is_held_out_of_few_objects(planes: list[CorrectedPlane]) -> None:
     assert split_corrections(planes, 0.2) == (tuple(planes), ())

@@ -27,7 +27,7 @@ from napari_vlseg.workflow.cache import EmbeddingCache
 from .helpers import TABLE, WORD, corrected, scene
 
 QUICK = FinetuneSettings(epochs=2, steps=4, batch=4)
-PLANES = [corrected(seed) for seed in (0, 2)]
+PLANES = [corrected(seed) for seed in (0, 2, 4, 7)]
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +91,7 @@ def test_the_card_tells_how_it_was_made(learn: Any) -> None:
     n_objects = sum(len(plane.objects) for plane in PLANES)
     sides = facts["corrections"]
     assert sides["trained_on"][WORD] + sides["held_out"][WORD] == n_objects
-    assert facts["before"]["dice"][WORD] < card["after"]["dice"][WORD]
+    assert facts["before"]["dice"][WORD] < facts["after"]["dice"][WORD]
     assert len(facts["epochs"]) == 2
     assert adapter.thresholds == {}, "a few held-out objects choose no threshold"
 
@@ -187,3 +187,31 @@ def test_nothing_to_learn_from_is_said(learn: Any) -> None:
     nobody = corrected(0)
     with pytest.raises(PromptError, match="accept, correct or draw"):
         learn(planes=[type(nobody)(nobody.plane, nobody.labels, {}, nobody.reviewed)])
+
+
+def test_a_stop_keeps_the_best_epoch_so_far(learn: Any) -> None:
+    epochs: list[Epoch] = []
+    settings = FinetuneSettings(epochs=4, steps=4, batch=4)
+
+    def stops() -> bool:
+        asked.append(len(asked))
+        return len(asked) > 3
+
+    asked: list[int] = []
+    adapter, events = learn(settings, should_stop=stops)
+    epochs = [event for event in events if isinstance(event, Epoch)]
+    assert len(epochs) == 1
+    assert len(adapter.card["epochs"]) == adapter.card["best_epoch"] == 1
+
+
+def test_a_stop_before_the_first_epoch_waits_for_it(learn: Any) -> None:
+    adapter, events = learn(should_stop=lambda: True)
+    assert sum(isinstance(event, Epoch) for event in events) == 1
+    assert adapter.decoder
+
+
+def test_the_card_tells_of_the_model_in_use_too(learn: Any, model: ClipSegSegmenter) -> None:
+    first, _ = learn()
+    again, _ = learn(in_use=model.with_adapter(first))
+    assert again.card["in_use"] == pytest.approx(again.card["after"]["dice"])
+    assert "in_use" not in first.card

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -102,6 +101,8 @@ def measure(model: SamSegmenter, objects: Sequence[Measured]) -> Work[dict[str, 
         By `PROMPTS`.
     """
     found: dict[str, list[float]] = {name: [] for name in PROMPTS}
+    if objects and not _fits(model, objects[0].embedding):
+        objects = yield from _encoded_anew(model, objects)
     for done, thing in enumerate(objects):
         for name, value in object_ious(model, thing).items():
             found[name].append(value)
@@ -120,7 +121,15 @@ def object_ious(model: Any, thing: Measured) -> dict[str, float]:
     return dict(zip(PROMPTS, values, strict=True))
 
 
-def is_better(after: dict[str, float], before: dict[str, float]) -> bool:
-    """Whether the mean over all prompts has risen."""
-    change = math.fsum(after[name] - before[name] for name in PROMPTS)
-    return change > 0
+def _fits(model: SamSegmenter, embedding: PromptableEmbedding) -> bool:
+    """Whether the model's image encoder would make the same of the plane."""
+    return model.embedding_key(embedding.content.plane) == embedding.key
+
+
+def _encoded_anew(model: SamSegmenter, objects: Sequence[Measured]) -> Work[list[Measured]]:
+    fresh: dict[str, PromptableEmbedding] = {}
+    for thing in objects:
+        key = thing.embedding.key
+        if key not in fresh:
+            fresh[key] = yield from model.encode_steps(thing.embedding.content.plane)
+    return [replace(thing, embedding=fresh[thing.embedding.key]) for thing in objects]

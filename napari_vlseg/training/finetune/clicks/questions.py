@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from napari_vlseg.models.sam_network import Asked, TunableNetwork
+from napari_vlseg.models.sam_network import Asked, Features, TunableNetwork, window_pixels
 from napari_vlseg.training.finetune.clicks.sights import Learned, Sight
 from napari_vlseg.training.sam.clicks import jittered_box, random_inner_pixel
 from napari_vlseg.training.sam.rehearsal import Ask, Drills, Rehearsal
@@ -47,14 +47,29 @@ def rehearse(
 
 def asker(network: TunableNetwork, sights: Sequence[Sight]) -> Ask:
     """What asks the decoder about sights."""
+    encoded: dict[int, Features] = {}
+
+    def seen(row: int) -> Features:
+        if network.tower_sha256 and row not in encoded:
+            encoded.update(_encoded_anew(network, sights))
+        return encoded[row] if network.tower_sha256 else sights[row].features
 
     def ask(
         rows: torch.Tensor | None, asked: Asked, *, three: bool
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        chosen = sights if rows is None else [sights[row] for row in rows.tolist()]
-        return network.answer([sight.features for sight in chosen], asked, three=three)
+        chosen = range(len(sights)) if rows is None else rows.tolist()
+        return network.answer([seen(row) for row in chosen], asked, three=three)
 
     return ask
+
+
+def _encoded_anew(network: TunableNetwork, sights: Sequence[Sight]) -> dict[int, Features]:
+    """What an image encoder that learns makes of sights now; of each window once."""
+    windows = {(id(sight.plane), sight.window): sight for sight in sights}
+    pixels = [window_pixels(network, sight.plane, sight.window) for sight in windows.values()]
+    maps = zip(*network.maps_of(torch.cat(pixels)), strict=True)
+    features = dict(zip(windows, maps, strict=True))
+    return {n: features[id(sight.plane), sight.window] for n, sight in enumerate(sights)}
 
 
 def drills_of(network: TunableNetwork, sights: Sequence[Sight], rng: np.random.Generator) -> Drills:

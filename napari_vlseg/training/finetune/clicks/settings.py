@@ -7,7 +7,7 @@ from typing import Literal, get_args
 
 from napari_vlseg.errors import SettingsError
 
-ClickMethod = Literal["decoder"]
+ClickMethod = Literal["decoder", "lora"]
 
 
 @dataclass(frozen=True)
@@ -16,8 +16,11 @@ class ClickSettings:
 
     Attributes
     ----------
-    method : {"decoder"}
-        Mask decoder and prompt encoder are trained.
+    method : {"decoder", "lora"}
+        Mask decoder and prompt encoder are trained; with "lora" also factors of low rank in the
+        attention of the image encoder (Hu et al. 2022), which then runs at every step.
+    rank : int
+        Of those factors.
     epochs : int
         At most; training ends earlier where the held-out corrections get worse.
     steps : int
@@ -53,6 +56,7 @@ class ClickSettings:
     replay_weight: float = 1.0
     replay_objects: int = 48
     seed: int = 0
+    rank: int = 8
 
     def __post_init__(self) -> None:
         methods = get_args(ClickMethod)
@@ -61,7 +65,7 @@ class ClickSettings:
                 f"The method “{self.method}” does not suit click models: choose "
                 f"{' or '.join(methods)}."
             )
-        for name in ("epochs", "steps", "batch", "patience"):
+        for name in ("epochs", "steps", "batch", "patience", "rank"):
             if getattr(self, name) < 1:
                 raise SettingsError(f"{name} is {getattr(self, name)}: choose 1 or more.")
         if not 0 <= self.held_out_share <= 0.5:

@@ -31,8 +31,10 @@ class Sight:
 
     Attributes
     ----------
+    plane : numpy.ndarray, shape (H, W, 3), float32 in [0, 1]
+    window : Window
     features : tuple of torch.Tensor
-        What the image encoder made of the window.
+        What the base model's image encoder made of the window.
     mask : torch.Tensor, shape (m, m), float32
         Share of each mask pixel's reviewed part that the object covers.
     known : torch.Tensor, shape (m, m), bool
@@ -43,6 +45,8 @@ class Sight:
         What of it lies outside the window, in mask pixels.
     """
 
+    plane: np.ndarray = field(repr=False)
+    window: Window
     features: Features = field(repr=False)
     mask: torch.Tensor = field(repr=False)
     known: torch.Tensor = field(repr=False)
@@ -114,9 +118,7 @@ def learned_objects(
     objects = []
     for label, sides in wanted.items():
         own = _own(corrected, label)
-        near, far = (
-            tuple(_sights(model, own, corrected.reviewed, side, features)) for side in sides
-        )
+        near, far = (tuple(_sights(model, corrected, own, side, features)) for side in sides)
         if near:
             objects.append(Learned(corrected.classes[label], near, far or near))
     return tuple(objects)
@@ -152,8 +154,8 @@ def _windows(
 
 def _sights(
     model: SamSegmenter,
+    corrected: CorrectedPlane,
     own: npt.NDArray[np.bool_],
-    reviewed: npt.NDArray[np.bool_],
     windows: Sequence[Window],
     features: Mapping[Window, Features],
 ) -> Iterator[Sight]:
@@ -162,7 +164,7 @@ def _sights(
     prompt = PlacedPrompt(*nowhere, box=_edges(own))
     size = model.network.mask_size
     for window in windows:
-        covered, seen = _on_grid(np.stack([own, reviewed]), window, size)
+        covered, seen = _on_grid(np.stack([own, corrected.reviewed]), window, size)
         known = seen > _SEEN
         mask = np.where(known, covered / np.maximum(seen, _SEEN), 0)
         if mask.max() <= _SEEN:
@@ -170,6 +172,8 @@ def _sights(
         shown = own[window.top : window.top + window.height, window.left :][:, : window.width]
         hidden = (own.sum() - shown.sum()) * size**2 / (window.height * window.width)
         yield Sight(
+            corrected.plane,
+            window,
             features[window],
             torch.from_numpy(np.clip(mask, 0, 1).astype(np.float32)),
             torch.from_numpy(known),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from napari_vlseg.events import Work
@@ -94,9 +95,13 @@ def _adapter(
     """What the tuner holds, measured as it will be used."""
     info = model.info
     base = BaseModel(info.name, info.revision, info.weights_sha256)
-    decoder = {name: value.detach().cpu().float().clone() for name, value in tuner.trained.items()}
+    decoder, encoder = (
+        {name: value.detach().cpu().float().clone() for name, value in learned.items()}
+        for learned in (tuner.trained, tuner.factors)
+    )
+    bare = Adapter(base, decoder, encoder=encoder)
     before = yield from measure(model, course.measured)
-    after = yield from measure(model.with_adapter(Adapter(base, decoder)), course.measured)
+    after = yield from measure(model.with_adapter(bare), course.measured)
     card = card_of(
         settings,
         state,
@@ -106,4 +111,5 @@ def _adapter(
         after={"iou": after},
     )
     trained = sorted({name.split(".")[0] for name in decoder})
-    return Adapter(base, decoder, card={**card, "task": "clicks", "trained": trained})
+    trained += ["image_encoder"] if encoder else []
+    return replace(bare, card={**card, "task": "clicks", "trained": trained})

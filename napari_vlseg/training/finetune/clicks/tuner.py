@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 import torch
 
+from napari_vlseg.models.lora import learned_factors, learning_copy
 from napari_vlseg.models.sam import SamSegmenter
-from napari_vlseg.models.sam_adapting import changeable
+from napari_vlseg.models.sam_adapting import attention_paths, changeable
+from napari_vlseg.models.sam_network import TunableNetwork
 from napari_vlseg.training.finetune.clicks.questions import rehearse
 from napari_vlseg.training.finetune.clicks.replay import KINDS, ClickBank
 from napari_vlseg.training.finetune.clicks.settings import ClickSettings
@@ -19,6 +21,7 @@ from napari_vlseg.training.finetune.epochs import less_memory, rate_factor
 
 _LARGEST_GRADIENT = 1.0
 _WEIGHT_DECAY = 0.01
+_LEARNING = "learning"
 
 
 class ClickTuner:
@@ -40,6 +43,9 @@ class ClickTuner:
     network : TunableNetwork
         The base model's image encoder, shared, and what is trained.
     trained : dict of str to torch.nn.Parameter
+        Of the decoder.
+    factors : dict of str to torch.nn.Parameter
+        Of the image encoder; empty where it does not learn.
     """
 
     def __init__(
@@ -56,11 +62,14 @@ class ClickTuner:
             by_class[thing.class_name].append(thing)
         self._by_class = list(by_class.values())
         self._device = model.network.device
-        self.network = model.network.with_decoder({})
+        self.network = _learning_network(model.network, settings)
         self.network.move_decoder(self._device)
         self.trained = changeable(self.network.model)
         for parameter in self.trained.values():
             parameter.requires_grad_(True)
+        learns_to_see = settings.method == "lora"
+        self.factors = learned_factors(self.network.tower) if learns_to_see else {}
+        self._learning = [*self.trained.values(), *self.factors.values()]
         self._optimiser = self._new_optimiser()
 
     def step(self, number: int) -> float:
@@ -72,7 +81,7 @@ class ClickTuner:
         loss = rehearse(self.network, self._drawn(rng), rng).total + self._recalled(number, rng)
         self._optimiser.zero_grad(set_to_none=True)
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(self.trained.values(), _LARGEST_GRADIENT)
+        torch.nn.utils.clip_grad_norm_(self._learning, _LARGEST_GRADIENT)
         self._optimiser.step()
         return float(loss.detach())
 
@@ -88,6 +97,8 @@ class ClickTuner:
         self._batch, self._device, message = less_memory(self._batch, self._device, "object")
         if self._device != before:
             self.network.move_decoder(self._device)
+            if self.factors:
+                self.network.tower.to(self._device)
             self._optimiser = self._new_optimiser()  # its memory is on the device
         return message
 
@@ -95,6 +106,7 @@ class ClickTuner:
         """Everything that a resumed training needs."""
         return {
             "decoder": {name: value.detach() for name, value in self.trained.items()},
+            "encoder": {name: value.detach() for name, value in self.factors.items()},
             "optimiser": self._optimiser.state_dict(),
         }
 
@@ -103,12 +115,12 @@ class ClickTuner:
         """Inverse of `state_dict`."""
         for name, value in self.trained.items():
             value.copy_(state["decoder"][name])
+        for name, value in self.factors.items():
+            value.copy_(state["encoder"][name])
         self._optimiser.load_state_dict(state["optimiser"])
 
     def _new_optimiser(self) -> torch.optim.AdamW:
-        return torch.optim.AdamW(
-            self.trained.values(), lr=self._settings.rate, weight_decay=_WEIGHT_DECAY
-        )
+        return torch.optim.AdamW(self._learning, lr=self._settings.rate, weight_decay=_WEIGHT_DECAY)
 
     def _drawn(self, rng: np.random.Generator) -> list[Learned]:
         """Objects of all classes alike, however many there are of each."""
@@ -125,3 +137,12 @@ class ClickTuner:
         rows = torch.from_numpy(rng.integers(len(self._bank), size=self._batch))
         kind = KINDS[number % len(KINDS)]
         return self._settings.replay_weight * self._bank.loss(self.network, kind, rows)
+
+
+def _learning_network(base: TunableNetwork, settings: ClickSettings) -> TunableNetwork:
+    """A copy with a decoder of its own, and an image encoder of its own where that learns."""
+    if settings.method != "lora":
+        return base.with_decoder({})
+    paths = attention_paths(base.tower)
+    tower = learning_copy(base.tower, paths, settings.rank, settings.seed)
+    return base.with_tower(tower.to(base.device), _LEARNING)

@@ -1,0 +1,1 @@
+"""Teaching the model what a person corrected, from the window."""
