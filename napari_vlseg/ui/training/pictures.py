@@ -33,9 +33,22 @@ def region_of_change(before: Proposals, after: Proposals) -> tuple[slice, slice]
     changed = first ^ second
     wanted = changed if changed.any() else first | second
     share = ndi.uniform_filter(wanted.astype(np.float32), side, mode="constant")
-    centre = np.unravel_index(int(share.argmax()), shape)
+    best = np.unravel_index(int(share.argmax()), shape)
+    region = _square((float(best[0]), float(best[1])), side, shape)
+    inside = np.nonzero(wanted[region])
+    if not len(inside[0]):
+        return region
+    # Many squares hold all of it; in the middle one it is in the middle.
+    rows, cols = (
+        float(places.mean()) + part.start for places, part in zip(inside, region, strict=True)
+    )
+    return _square((rows, cols), side, shape)
+
+
+def _square(centre: tuple[float, float], side: int, shape: tuple[int, ...]) -> tuple[slice, slice]:
+    """The square around a place, shifted into the plane."""
     starts = [
-        min(max(int(place) - side // 2, 0), length - side)
+        min(max(round(place) - side // 2, 0), length - side)
         for place, length in zip(centre, shape, strict=True)
     ]
     return slice(starts[0], starts[0] + side), slice(starts[1], starts[1] + side)
