@@ -14,6 +14,7 @@ from napari_vlseg.models.adapters import Adapter
 from napari_vlseg.models.clipseg import ClipSegSegmenter
 from napari_vlseg.prompts import PromptTable
 from napari_vlseg.training.finetune.assessing import Assessment, Tower, assess
+from napari_vlseg.training.finetune.blending import shorten
 from napari_vlseg.training.finetune.card import adapter_of
 from napari_vlseg.training.finetune.company import Company
 from napari_vlseg.training.finetune.corrected import CorrectedPlane
@@ -80,8 +81,9 @@ def finetune(
     Returns
     -------
     Adapter
-        The best epoch by the held-out loss, or the last one where nothing was held out. Its
-        card holds curves, and scores before and after on the same held-out objects.
+        The best epoch by the held-out loss, brought back towards the base model as far as costs
+        nothing, see `shorten`; or the last epoch where nothing was held out. Its card holds
+        curves, and scores before and after on the same held-out objects.
 
     Raises
     ------
@@ -108,9 +110,12 @@ def finetune(
 
     yield from train_epochs(tuner, state, settings, examined, folder, company, should_stop)
     state.restore_best(tuner)
+    share = 1.0
+    if course.is_held_out:
+        share = shorten(tuner, lambda: company.agreed((examined()[1],))[0])
     after = _assess(tuner, course, model)
     made = adapter_of(model.info, settings, course, tuner, state, before, after)
-    return replace(made, card={**made.card, **others})
+    return replace(made, card={**made.card, "share_of_the_way": share, **others})
 
 
 def _assess(tuner: Tuner, course: Course, model: ClipSegSegmenter) -> Assessment:

@@ -111,6 +111,7 @@ class Tuner:
             for name, parameter in self.decoder.named_parameters()
             if settings.method != "film" or name.startswith("film_")
         }
+        self._start = {name: value.detach().clone() for name, value in self.trained.items()}
         for name, parameter in self.decoder.named_parameters():
             parameter.requires_grad_(name in self.trained)
         texts = [torch.tensor(voice.text, device=self.device) for voice in voices]
@@ -161,15 +162,25 @@ class Tuner:
         """What the vision tower has learned; empty where it does not learn."""
         return {} if self.tower is None else self.tower.state_dict()
 
-    def state_dict(self) -> dict[str, Any]:
-        """Everything that a resumed training needs."""
-        return {
+    def state_dict(self, *, copied: bool = False) -> dict[str, Any]:
+        """Everything that a resumed training needs; copied, it stays as it is from then on."""
+        state = {
             "decoder": self.decoder.state_dict(),
             "texts": self.texts.state_dict(),
             "factors": self.factors,
             "optimiser": self._optimiser.state_dict(),
             "precision": self._precision.state_dict(),
         }
+        return copy.deepcopy(state) if copied else state
+
+    @torch.no_grad()
+    def go_back_to(self, share: float) -> None:
+        """Keep a share of what the weights have moved since the base model."""
+        for name, parameter in self.trained.items():
+            parameter.copy_(self._start[name].to(parameter.device).lerp(parameter, share))
+        for name, factor in self.factors.items():
+            if name.endswith(".B"):
+                factor.mul_(share)
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Inverse of `state_dict`."""

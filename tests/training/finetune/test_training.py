@@ -17,7 +17,9 @@ from napari_vlseg.models.adapters import Adapter
 from napari_vlseg.models.clipseg import ClipSegSegmenter
 from napari_vlseg.models.registry import load
 from napari_vlseg.training.evaluate_nuclei import as_plane
-from napari_vlseg.training.finetune import card
+from napari_vlseg.training.finetune import card, training
+from napari_vlseg.training.finetune.blending import shorten
+from napari_vlseg.training.finetune.preparing import prepare
 from napari_vlseg.training.finetune.replay import ReplayBank, replay_bank
 from napari_vlseg.training.finetune.settings import FinetuneSettings
 from napari_vlseg.training.finetune.training import Epoch, finetune
@@ -102,6 +104,32 @@ def test_enough_held_out_objects_choose_a_threshold(
     monkeypatch.setattr(card, "FEWEST_FOR_THRESHOLD", 1)
     adapter, _ = learn()
     assert adapter.thresholds.keys() == {WORD}
+
+
+@pytest.mark.parametrize(("scores", "share"), [([0.8, 0.796], 0.6), ([0.8, 0.7, 0.8], 0.8)])
+def test_weights_go_back_as_far_as_costs_nothing(
+    learn: Any, monkeypatch: pytest.MonkeyPatch, scores: list[float], share: float
+) -> None:
+    whole = learn(FinetuneSettings(epochs=1, steps=2, batch=4, held_out_share=0))[0]
+    given = iter(scores)
+    monkeypatch.setattr(
+        training, "shorten", lambda tuner, dice: shorten(tuner, lambda: next(given))
+    )
+    adapter, _ = learn(FinetuneSettings(epochs=1, steps=2, batch=4))
+    assert adapter.card["share_of_the_way"] == share
+    assert whole.card["share_of_the_way"] == 1
+
+
+def test_half_of_the_way_lies_in_the_middle(model: ClipSegSegmenter, learn: Any) -> None:
+    course = run(prepare(model, TABLE, PLANES, QUICK, bank=run(replay_bank(model, n_scenes=1))))
+    tuner = Tuner(model, course.voices, course.training, course.absent, course.bank, QUICK)
+    tuner.step(0)
+    moved = {name: value.detach().clone() for name, value in tuner.trained.items()}
+    tuner.go_back_to(0.5)
+    base = dict(model.network.decoder.named_parameters())
+    assert any(not torch.equal(moved[name], base[name]) for name in moved)
+    for name, value in tuner.trained.items():
+        torch.testing.assert_close(value.detach(), (moved[name] + base[name].detach()) / 2)
 
 
 def test_without_held_out_objects_the_last_epoch_is_kept(learn: Any) -> None:
