@@ -15,6 +15,8 @@ SUBJECTS = (
     "worker_thread",
     "gui_stalls",
     "clicks_in_window",
+    "finetuning",
+    "train_in_window",
     "journalling",
     "replaying",
     "review_table",
