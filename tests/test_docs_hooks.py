@@ -193,9 +193,19 @@ def test_every_picture_is_drawn_once_and_shown(hooks, monkeypatch):
     figures = hooks("figures")
     pages = "".join(page.read_text("utf-8") for page in (ROOT / "docs" / "prompts").glob("*.md"))
     assert set(re.findall(r"<!-- picture (\S+) -->", pages)) == set(figures.FIGURES)
-    assert figures.figure("text").endswith("](pictures/text.webp)")
+    assert figures.ALBUM.markdown("text").endswith("](pictures/text.webp)")
     with pytest.raises(LookupError, match="nothing-like-it"):
-        figures.figure("nothing-like-it")
+        figures.ALBUM.markdown("nothing-like-it")
+
+
+def test_the_pictures_of_the_tutorial_show_what_it_does(hooks):
+    lessons = hooks("lessons")
+    page = (ROOT / "docs" / "tutorial.md").read_text("utf-8")
+    assert set(re.findall(r"<!-- lesson (\S+) -->", page)) == set(lessons.LESSONS)
+    assert "painted_pool(1, n_work=10, n_test=6)" in page
+    assert [len(plane.objects) for plane in lessons.corrections()] == [3] * 5
+    with pytest.raises(LookupError, match="nothing-like-it"):
+        lessons.ALBUM.markdown("nothing-like-it")
 
 
 def test_the_page_of_keys_has_what_the_window_has(hooks):

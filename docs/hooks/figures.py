@@ -6,14 +6,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from albums import Album, Figure
 from asking import as_labels, encoded, sam_mini, vlseg_mini
-from drawing import Panel, Pen, Window, side_by_side
+from drawing import Panel, Pen, Window
 from pictures import COINS
 
 import napari_vlseg
@@ -22,7 +21,6 @@ from napari_vlseg.samples import load_sample
 from napari_vlseg.workflow.api import default_view
 from napari_vlseg.workflow.clicking import ClickSession, Outline
 
-FOLDER = "prompts/pictures"
 _NOT = "#4db8ff"
 _NUCLEUS: Window = (105, 219, 154, 279)
 _BOXES: tuple[Window, ...] = (
@@ -31,37 +29,6 @@ _BOXES: tuple[Window, ...] = (
     (157, 98, 198, 156),
     (40, 92, 67, 117),
 )
-
-
-@dataclass(frozen=True)
-class Figure:
-    """A picture for a page; `width` is that of each of its panels."""
-
-    says: str
-    panels: Callable[[], Sequence[Panel]]
-    width: int
-
-
-def figure(name: str) -> str:
-    """A picture as Markdown, for a page in the folder of the prompts.
-
-    Raises
-    ------
-    LookupError
-        If there is no such picture.
-    """
-    if name not in FIGURES:
-        raise LookupError(f"There is no picture “{name}”: choose {', '.join(FIGURES)}.")
-    return f"![{FIGURES[name].says}](pictures/{name}.webp)"
-
-
-@lru_cache(maxsize=1)
-def pictures() -> dict[str, bytes]:
-    """All pictures as WebP files, by path in the docs; drawn once."""
-    return {
-        f"{FOLDER}/{name}.webp": side_by_side(one.panels(), one.width)
-        for name, one in FIGURES.items()
-    }
 
 
 def _text() -> list[Panel]:
@@ -195,6 +162,8 @@ FIGURES = {
 }
 """All pictures, by the names under which pages ask for them."""
 
+ALBUM = Album("prompts/pictures", "prompts", FIGURES)
+
 
 def _sample(name: str) -> tuple[np.ndarray, np.ndarray]:
     """A sample image, and the same as a plane (H, W, 3)."""
@@ -217,13 +186,5 @@ def _shown(
     return Panel(plane, session.outline.on_plane(plane.shape[:2]).astype(int), draw, window)
 
 
-def main(folder: str) -> None:
-    """Draw all pictures into a folder."""
-    for path, picture in pictures().items():
-        target = Path(folder) / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(picture)
-
-
 if __name__ == "__main__":
-    main(sys.argv[1])
+    ALBUM.write(Path(sys.argv[1]))

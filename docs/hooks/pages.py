@@ -5,19 +5,23 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+import evidence
 import facts
 import figures
 import gallery
+import lessons
 import shortcuts
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
 _MAKERS: dict[str, Callable[[str], str]] = {
+    "evidence": evidence.learning,
     "gallery": lambda _: gallery.as_markdown(gallery.exhibits()),
     "keys": shortcuts.table,
+    "lesson": lessons.ALBUM.markdown,
     "models": facts.models,
-    "picture": figures.figure,
+    "picture": figures.ALBUM.markdown,
 }
 """What ``<!-- NAME what -->`` in a page becomes; the name alone asks for all there is."""
 _MARK = re.compile(rf"<!-- ({'|'.join(_MAKERS)})(?: ([\w-]+))? -->")
@@ -25,7 +29,8 @@ _MARK = re.compile(rf"<!-- ({'|'.join(_MAKERS)})(?: ([\w-]+))? -->")
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add the pictures, which exist in memory alone."""
-    drawn = {one.path: one.picture for one in gallery.exhibits()} | figures.pictures()
+    drawn = {one.path: one.picture for one in gallery.exhibits()}
+    drawn |= figures.ALBUM.pictures | lessons.ALBUM.pictures
     for path, picture in drawn.items():
         files.append(File.generated(config, path, content=picture))
     return files

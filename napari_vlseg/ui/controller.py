@@ -43,6 +43,7 @@ from napari_vlseg.ui.segmenter import Segmenter
 from napari_vlseg.ui.training.adapted import AdaptedModel
 from napari_vlseg.ui.training.desk import TrainDesk
 from napari_vlseg.ui.training.guide import Guide
+from napari_vlseg.ui.training.thresholds import ThresholdDesk
 from napari_vlseg.workflow.cache import EmbeddingCache
 from napari_vlseg.workflow.disk_cache import DiskCache
 from napari_vlseg.workflow.propose import vocabulary_notices
@@ -101,6 +102,7 @@ class Controller:
         self.review = ReviewDesk(self)
         self.training = TrainDesk(self)
         self.guide = Guide(self)
+        self.thresholds = ThresholdDesk(self)
         self._last_image = self.images.layer
         self.prompts.changed.connect(self._on_prompts)
         self.images.changed.connect(self._on_image)

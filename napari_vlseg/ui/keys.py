@@ -61,6 +61,7 @@ KEYS = (
     Key("activate", "Alt+Shift+C", "Alt-Shift-C", "Use the selected training"),
     Key("roll_back", "Alt+Shift+U", "Alt-Shift-U", "Roll back to the training before"),
     Key("use_base", "Alt+Shift+M", "Alt-Shift-M", "Use the base model"),
+    Key("thresholds", "Alt+Shift+Z", "Alt-Shift-Z", "Thresholds from your own masks"),
     Key("go_there", "Alt+Shift+G", "Alt-Shift-G", "Go to the image most worth looking at"),
     Key("quality", "Alt+Shift+J", "Alt-Shift-J", "How good the rest is"),
     Key("point", "Alt+Shift+P", "Alt-Shift-P", "Click objects"),

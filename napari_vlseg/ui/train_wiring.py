@@ -46,7 +46,19 @@ def wire_training(widget: VlsegWidget) -> None:
     view.shelf.use_wanted.connect(desk.use)
     view.shelf.roll_back_wanted.connect(desk.roll_back)
     show()
+    _wire_thresholds(widget)
     _wire_guide(widget)
+
+
+def _wire_thresholds(widget: VlsegWidget) -> None:
+    view, desk = widget.train, widget.controller.thresholds
+
+    def show() -> None:
+        view.show_thresholds(desk.busy, desk.text)
+
+    desk.changed.connect(show)
+    view.thresholds_wanted.connect(on_key(widget, "thresholds"))
+    show()
 
 
 def _wire_guide(widget: VlsegWidget) -> None:
@@ -80,8 +92,13 @@ def training_actions(widget: VlsegWidget) -> dict[str, Callable[[], object]]:
         widget.tabs.setCurrentWidget(view)
         desk.start()
 
+    def thresholds() -> None:
+        widget.table.commit()
+        widget.controller.thresholds.fit()
+
     return {
         "train": train,
+        "thresholds": thresholds,
         "stop_training": desk.stop,
         "live": lambda: desk.live.set_on(not desk.live.is_on),
         "activate": view.shelf.report_use,

@@ -357,7 +357,7 @@ def _why_not(class_name: str, bound: Bound, at: float, n: int, units: UnitName, 
         f"{done} with “{class_name}”" if units == "images" else f"“{class_name}” objects in {done}"
     )
     if n < fewest_for(at):
-        return f"To promise {what} takes {fewest_for(at)} {have} or more; there are {n}."
+        return f"To promise {what} takes {fewest_for(at)} or more {have}; there are {n}."
     return (
         f"No threshold can promise {what}; {n} {have} allow a promise of {best:.0%}: correct more, "
         "or ask for less."

@@ -16,6 +16,7 @@ from napari_vlseg.workflow.looks import LookBook, look_at_images
 from napari_vlseg.workflow.ordering import Order, choose_images
 
 _IMAGES_PER_ROUND = 5
+_LAST_ROUND = 2
 _ENOUGH_DONE = 3
 
 
@@ -124,8 +125,17 @@ def natural_order(worklist: Worklist) -> Order:
 
 
 def rounds_done(worklist: Worklist) -> int:
-    """For the noise of the order of uncertain images: a round is five images that are done."""
-    return worklist.counts()["done"] // _IMAGES_PER_ROUND
+    """For the noise of the order of uncertain images, see `round_after`."""
+    return round_after(worklist.counts()["done"])
+
+
+def round_after(n_done: int) -> int:
+    """The round after so many images that are done: one for each five, up to the second.
+
+    Noise fades no further, because the estimate of what is left (`napari_vlseg.workflow.stopping`)
+    fails where chance has no part in what was reviewed; docs/what-next.md has the numbers.
+    """
+    return min(n_done // _IMAGES_PER_ROUND, _LAST_ROUND)
 
 
 def sorted_positions(worklist: Worklist, suggestions: tuple[Suggestion, ...]) -> tuple[int, ...]:

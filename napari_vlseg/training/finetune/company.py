@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from napari_vlseg.errors import ModelError
-from napari_vlseg.models.devices import unless_short_of_memory
+from napari_vlseg.models.devices import choose_device, unless_short_of_memory
 
 
 class Company:
@@ -79,7 +79,7 @@ class Processes(Company):
     Raises
     ------
     ModelError
-        If accelerate is not installed.
+        If accelerate is not installed, or did not find the other processes.
     """
 
     def __init__(self, on_cpu: bool) -> None:
@@ -92,6 +92,11 @@ class Processes(Company):
             ) from error
         self._state = PartialState(cpu=on_cpu)
         self.rank, self.size = self._state.process_index, self._state.num_processes
+        if self.size != _n_processes():
+            raise ModelError(
+                f"This is one of {_n_processes()} processes, and they did not find each other: "
+                "start them by accelerate launch, or start one."
+            )
         place = self._state.device
         self.device = "cpu" if place.type == "cpu" else str(place)
 
@@ -145,17 +150,18 @@ def company_of(device: str) -> Iterator[Company]:
     Parameters
     ----------
     device : str
-        What the person asked for; with "cpu" the processes stay off the GPUs.
+        What the person asked for. Without CUDA devices, or with "cpu", all processes compute
+        on the CPU.
 
     Raises
     ------
     ModelError
-        If accelerate is not installed.
+        If accelerate is not installed, or the processes do not find each other.
     """
     if _n_processes() < 2:
         yield Company()
         return
-    company = Processes(on_cpu=device == "cpu")
+    company = Processes(on_cpu=choose_device(device).type != "cuda")
     try:
         yield company
     finally:

@@ -26,11 +26,13 @@ from napari_vlseg.training.simulation.annotator import annotate
 from napari_vlseg.training.simulation.learning import score_objects
 from napari_vlseg.training.simulation.pools import Pool, TrueImage
 from napari_vlseg.workflow.cache import EmbeddingCache, encode
+from napari_vlseg.workflow.next_images import round_after
 from napari_vlseg.workflow.ordering import Look, Order, look_at, order_images
 from napari_vlseg.workflow.propose import propose
 from napari_vlseg.workflow.stopping import estimate_quality
 
 _TAUGHT_OBJECTS = 60
+_BATCH = 5
 
 
 @dataclass(frozen=True)
@@ -72,8 +74,9 @@ class Coverage:
     ----------
     pool : str
     order : {"typical", "uncertain", "random"}
-    round_ : int
-        How late it is: the noise in the order of uncertain images fades with it.
+    round_ : int or None
+        For the noise in the order of uncertain images; None where it went with the images that
+        were done, as in a real project.
     n_reviewed, n_images, n_projects : int
     covered : float
         Share of the projects in which the interval holds the true mean of the unseen images.
@@ -85,7 +88,7 @@ class Coverage:
 
     pool: str
     order: Order
-    round_: int
+    round_: int | None
     n_reviewed: int
     n_images: int
     n_projects: int
@@ -139,7 +142,7 @@ def simulate_stopping(
     *,
     n_images: int = 60,
     n_projects: int = 200,
-    round_: int = 0,
+    round_: int | None = None,
     seed: int = 0,
 ) -> Coverage:
     """Draw projects, review some images of each in an order, estimate the others.
@@ -153,8 +156,9 @@ def simulate_stopping(
     n_images : int
         Of a project; fewer where there are fewer.
     n_projects : int
-    round_ : int
-        See `napari_vlseg.workflow.ordering.order_images`.
+    round_ : int, optional
+        See `napari_vlseg.workflow.ordering.order_images`. None orders what is left anew after
+        each five images, with the noise of `napari_vlseg.workflow.next_images.round_after`.
     seed : int
 
     Raises
@@ -165,14 +169,13 @@ def simulate_stopping(
     size = min(n_images, len(images))
     if not 0 < n_reviewed < size:
         raise SettingsError(f"{n_reviewed} of {size} images can't be reviewed with some left.")
-    rng = np.random.default_rng([seed, n_reviewed, round_])
+    rng = np.random.default_rng([seed, n_reviewed])
     covered, widths, errors = 0, [], []
     for project in range(n_projects):
         drawn = [images[place] for place in rng.choice(len(images), size, replace=False)]
-        looks = [image.look for image in drawn]
-        places = order_images(looks, order, seed=project, round_=round_)
-        seen = [drawn[place] for place in places[:n_reviewed]]
-        unseen = [drawn[place] for place in places[n_reviewed:]]
+        first = set(_reviewed([image.look for image in drawn], order, n_reviewed, project, round_))
+        seen = [image for place, image in enumerate(drawn) if place in first]
+        unseen = [image for place, image in enumerate(drawn) if place not in first]
         found = estimate_quality(
             [image.quality for image in seen],
             [image.unsureness for image in seen],
@@ -184,6 +187,20 @@ def simulate_stopping(
         errors.append(found.quality - truth)
     means = (covered / n_projects, float(np.mean(widths)), float(np.mean(errors)))
     return Coverage(images[0].pool, order, round_, n_reviewed, size, n_projects, *means)
+
+
+def _reviewed(
+    looks: Sequence[Look], order: Order, n: int, seed: int, round_: int | None
+) -> list[int]:
+    """The first images of an order, which is made anew after each batch."""
+    done: list[int] = []
+    while len(done) < n:
+        left = [place for place in range(len(looks)) if place not in done]
+        noise = round_after(len(done)) if round_ is None else round_
+        again = order_images([looks[place] for place in left], order, seed=seed, round_=noise)
+        batch = min(_BATCH, n - len(done)) if round_ is None else n
+        done += [left[place] for place in again[:batch]]
+    return done
 
 
 def write_judged(path: Path, images: Iterable[JudgedImage]) -> None:

@@ -37,6 +37,7 @@ class TrainTab(QWidget):
     stop_wanted = Signal()
     live_toggled = Signal(bool)
     live_every_chosen = Signal(int)
+    thresholds_wanted = Signal()
     seen_changed = Signal()
 
     def __init__(self) -> None:
@@ -63,6 +64,14 @@ class TrainTab(QWidget):
         self.fold = Fold(
             "Settings", "How a training is done; the defaults suit most", self.settings
         )
+        self.thresholds = push(
+            "Thresholds from my masks",
+            "Set each class to the threshold that suits the objects you corrected best "
+            "(Alt+Shift+Z)",
+            self.thresholds_wanted.emit,
+        )
+        self.found = hint()
+        self.found.setToolTip("Threshold, its Dice with a 90 % interval, and what that rests on")
         self.plot = TrainPlot()
         self.result = TrainResult()
         self.shelf = ShelfBox()
@@ -70,6 +79,7 @@ class TrainTab(QWidget):
         self.show_lessons(Lessons())
         self.show_busy(False)
         self.show_line("")
+        self.show_thresholds(False, "")
 
     def show_lessons(self, lessons: Lessons) -> None:
         """Show what there is to learn from, or how to get there."""
@@ -106,6 +116,12 @@ class TrainTab(QWidget):
         """Show what happened last."""
         self.line.setText(text)
         self.line.setVisible(bool(text))
+
+    def show_thresholds(self, busy: bool, text: str) -> None:
+        """Show which thresholds were found, or that they are being looked for."""
+        self.thresholds.setEnabled(not busy)
+        self.found.setText(text)
+        self.found.setVisible(bool(text))
 
     def show_live(self, on: bool, every: int) -> None:
         """Show whether the model learns while the person works; nothing is reported."""
@@ -165,4 +181,6 @@ class TrainTab(QWidget):
         layout.addWidget(self.line)
         layout.addWidget(self.fold)
         layout.addWidget(live)
+        layout.addWidget(self.thresholds)
+        layout.addWidget(self.found)
         layout.addWidget(self.brought, 1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -65,6 +66,16 @@ def test_without_a_launcher_a_process_is_alone(monkeypatch: pytest.MonkeyPatch) 
         assert (company.size, company.is_main, company.device) == (1, True, None)
         assert company.agreed((1.0, 2.0)) == (1.0, 2.0)
     assert not is_silent_process()
+
+
+def test_processes_that_do_not_find_each_other_say_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each would train alone, and the first to end would clear away what the others write."""
+    lonely = SimpleNamespace(process_index=0, num_processes=1, device=torch.device("cpu"))
+    library = SimpleNamespace(PartialState=lambda cpu: lonely)
+    monkeypatch.setitem(sys.modules, "accelerate", library)
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(ModelError, match="did not find each other"), company_of("cpu"):
+        pass
 
 
 def test_a_launcher_without_the_library_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

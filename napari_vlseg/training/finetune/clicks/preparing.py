@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from napari_vlseg.errors import PromptError
-from napari_vlseg.events import Progress, Work
+from napari_vlseg.events import Notice, Progress, Work
 from napari_vlseg.models.base import PromptableEmbedding
 from napari_vlseg.models.sam import SamSegmenter
 from napari_vlseg.training.finetune.clicks.assessing import Measured, to_measure
@@ -14,7 +14,7 @@ from napari_vlseg.training.finetune.clicks.replay import ClickBank, click_bank
 from napari_vlseg.training.finetune.clicks.settings import ClickSettings
 from napari_vlseg.training.finetune.clicks.sights import Learned, learned_objects
 from napari_vlseg.training.finetune.corrected import CorrectedPlane
-from napari_vlseg.training.finetune.preparing import corrections_sha256, count_objects
+from napari_vlseg.training.finetune.preparing import corrections_sha256
 from napari_vlseg.training.finetune.splitting import split_corrections
 from napari_vlseg.workflow.cache import EmbeddingCache, encode
 
@@ -77,15 +77,21 @@ def prepare_clicks(
     jobs = [(side, plane) for side, part in enumerate(sides) for plane in part if plane.objects]
     for done, (side, plane) in enumerate(jobs):
         embedding = yield from encode(model, plane.plane, cache=cache)
-        seed, is_trained_on = settings.seed + done, side == 0
+        size, seed, is_trained_on = embedding.content.nbytes, settings.seed + done, side == 0
         objects[side] += yield from learned_objects(
             model, embedding, plane, seed=seed, mirrored=is_trained_on
         )
-        if cache is not None:
+        if cache is not None and embedding.content.nbytes > size:
             yield from cache.store(model, embedding)  # it holds more windows than before
         encoded[side].append((plane, embedding))
         yield Progress("preparing", done + 1, len(jobs))
     training, held_out = (tuple(part) for part in objects)
+    n_left_out = sum(len(plane.objects) for _, plane in jobs) - len(training) - len(held_out)
+    if n_left_out:
+        yield Notice(
+            f"{n_left_out} corrected objects are too small for {model.info.name} to outline, and "
+            "teach it nothing."
+        )
     if not training:
         raise PromptError(
             "There is nothing to learn from yet: accept, correct or draw objects that are "
@@ -99,7 +105,12 @@ def prepare_clicks(
         held_out,
         to_measure(encoded[1] if held_out else encoded[0], settings.seed),
         bank or ClickBank(),
-        count_objects(sides[0], names),
-        count_objects(sides[1], names),
+        _count(training, names),
+        _count(held_out, names),
         corrections_sha256(planes),
     )
+
+
+def _count(objects: Sequence[Learned], names: Sequence[str]) -> dict[str, int]:
+    own = [thing.class_name for thing in objects]
+    return {name: own.count(name) for name in names}

@@ -99,7 +99,8 @@ def click_bank(
     model : SamSegmenter
         The base model.
     n_objects : int
-        Of a model that sees whole planes several are taken from each scene.
+        Of a model that sees whole planes several are taken from each scene; one that zooms is
+        shown each in two windows, which count as two.
     seed : int
     cache : EmbeddingCache, optional
         Where encoded scenes are.
@@ -123,17 +124,26 @@ def click_bank(
 def _painted(
     model: SamSegmenter, scene_seed: int, rng: np.random.Generator, cache: EmbeddingCache | None
 ) -> Work[list[Sight]]:
-    """Some objects of a scene."""
+    """Some objects of a scene; of a model that zooms also as a first click is answered.
+
+    Which of its windows it believes depends on scores that must not drift apart.
+    """
     scene = generate_scene(scene_seed, size=_SCENE_SIDE)
     plane = as_plane(scene.image)
-    most = _PER_SCENE if model.network.display.zoom else _PER_WHOLE_PLANE
+    zooms = model.network.display.zoom
+    most = _PER_SCENE if zooms else _PER_WHOLE_PLANE
     picks = rng.permutation(len(scene.objects))[:most]
     classes = {scene.objects[n].label: scene.objects[n].kind for n in picks}
     everywhere = np.ones(scene.labels.shape, bool)
     corrected = CorrectedPlane(plane, scene.labels, classes, everywhere)
     embedding = yield from encode(model, plane, cache=cache)
-    objects = yield from learned_objects(model, embedding, corrected, n_clicks=0, mirrored=False)
-    return [thing.near[0] for thing in objects]
+    objects = yield from learned_objects(
+        model, embedding, corrected, n_clicks=int(zooms), mirrored=False
+    )
+    if not zooms:
+        return [thing.near[0] for thing in objects]
+    every = [(thing.near[0], thing.far[int(rng.integers(len(thing.far)))]) for thing in objects]
+    return [sight for pair in every for sight in pair]
 
 
 @torch.no_grad()
