@@ -285,9 +285,9 @@ def test_live_mode_learns_when_an_image_is_done(make: MakeLearner) -> None:
 def test_live_mode_keeps_the_model_where_the_new_one_is_worse(learner: Learner) -> None:
     learner.desk.set_settings(replace(QUICK, epochs=1, rate=5.0))
     learner.desk.live.set_on(True)
-    assert learner.desk.line == "", "it waits for the tenth object"
-    learner.correct(1, 0)
-    assert learner.desk.line.startswith("nothing better was learned from 9 objects (Dice ")
+    assert learner.desk.line == "", "nine were decided about, and it waits for the tenth"
+    learner.desk.live.set_every(9)
+    assert learner.desk.line.startswith("nothing better was learned from 8 objects (Dice ")
     assert learner.desk.content.adapters == ()
     assert not learner.adapter
 

@@ -180,7 +180,7 @@ class KeysPopup(Popup):
     ) -> None:
         super().__init__(parent)
         grid = QGridLayout(self)
-        grid.setVerticalSpacing(3)
+        grid.setVerticalSpacing(1)
         longest = max(len(keys) for _, keys in groups)
         left, top = 0, 0
         for title, keys in groups:
