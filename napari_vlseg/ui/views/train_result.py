@@ -22,7 +22,7 @@ from napari_vlseg.ui.views.parts import column, hint, row
 
 _ROW_PX = 20
 _MOST_ROWS = 5
-_SIDE = 136
+_SIDE = 130
 _COLUMNS = (
     ("class", "The class; Dice is asked for by its phrases", 0),
     ("n", "Objects that were measured on", 30),
