@@ -21,7 +21,7 @@ REPLAY_SEEDS = range(2_000_000, 2_001_000)
 """Scenes of neither the training nor the validation of the bundled models."""
 
 _USUAL_INPUT = 128
-_FEWEST_SCENES = 8
+_FEWEST_SCENES = 12
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +72,7 @@ def replay_bank(model: ClipSegSegmenter, n_scenes: int, seed: int = 0) -> Work[R
         The base model.
     n_scenes : int
         For an input of 128 pixels. A scene fills the input, so that of a larger one fewer show as
-        many objects, and each costs more.
+        many objects; a dozen are asked about in any case.
     seed : int
 
     Yields
@@ -80,7 +80,7 @@ def replay_bank(model: ClipSegSegmenter, n_scenes: int, seed: int = 0) -> Work[R
     Progress
     """
     rng = np.random.default_rng(seed)
-    fewer = max(_FEWEST_SCENES, round(n_scenes * _USUAL_INPUT / model.input_size))
+    fewer = max(_FEWEST_SCENES, round(n_scenes * (_USUAL_INPUT / model.input_size) ** 2))
     n_scenes = min(n_scenes, fewer)
     layers: list[Activations] = []
     vectors, answers, pixels, scenes = [], [], [], []
@@ -90,16 +90,18 @@ def replay_bank(model: ClipSegSegmenter, n_scenes: int, seed: int = 0) -> Work[R
         plane = as_plane(scene.image)
         embedding = yield from model.encode_steps(plane, working_scale=1.0)
         pixels.append(pixels_of(plane, embedding.plan, model.network.preprocessing)[:1])
-        for conditional in _questions(model, plane, scene, shown, rng):
-            activations, answer = _first_tile(model, embedding.activations[0], conditional)
-            layers.append(activations)
-            vectors.append(torch.from_numpy(conditional.vector))
-            answers.append(answer)
-            scenes.append(number)
+        questions = _questions(model, plane, scene, shown, rng)
+        asked = np.stack([conditional.vector for conditional in questions])
+        tile = tuple(layer[:1].cpu() for layer in embedding.activations[0])
+        layers.append(tuple(layer.repeat(len(asked), 1, 1) for layer in tile))
+        vectors.append(torch.from_numpy(asked))
+        found = model.network.decode(tile, asked)[:, 0]
+        answers.append(torch.from_numpy(found.astype(np.float16)))
+        scenes += [number] * len(asked)
         yield Progress("recalling what the model knows", number + 1, n_scenes)
     stacked = tuple(torch.cat(layer) for layer in zip(*layers, strict=True))
-    asked = (torch.stack(vectors), torch.stack(answers))
-    return ReplayBank(stacked, *asked, torch.cat(pixels), torch.tensor(scenes))
+    pairs = (torch.cat(vectors), torch.cat(answers))
+    return ReplayBank(stacked, *pairs, torch.cat(pixels), torch.tensor(scenes))
 
 
 def _questions(
@@ -127,11 +129,3 @@ def _questions(
 def _coloured(thing: SceneObject) -> str:
     noun = KIND_NOUNS[thing.kind][0]
     return f"{COLOUR_WORDS[thing.colour][0]} {noun}" if thing.colour in COLOUR_WORDS else noun
-
-
-def _first_tile(
-    model: ClipSegSegmenter, batch: Activations, conditional: Conditional
-) -> tuple[Activations, torch.Tensor]:
-    tile = tuple(layer[:1].cpu().clone() for layer in batch)
-    answer = model.network.decode(tile, conditional.vector[np.newaxis])[0, 0]
-    return tile, torch.from_numpy(answer.astype(np.float16))
