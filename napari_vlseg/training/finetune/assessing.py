@@ -17,7 +17,7 @@ THRESHOLDS = tuple(round(0.2 + 0.05 * n, 2) for n in range(13))
 """Thresholds that are tried: 0.2 to 0.8."""
 
 _AT_A_TIME = 8
-_AS_GOOD = 0.005
+_AS_GOOD = 0.02
 
 Tower: TypeAlias = Callable[[torch.Tensor], Activations]
 """Pixels (n, 3, side, side) to what the decoder reads."""
@@ -35,7 +35,7 @@ class Assessment:
         For each class that occurs, over all its pixels, at the threshold of the question.
     thresholds : dict of str to float
         For each class that occurs, the threshold of `THRESHOLDS` with the highest Dice; of several
-        that are as good within 0.005, the one nearest to the threshold of the question.
+        that are as good within 0.02, the one nearest to the threshold of the question.
     """
 
     loss: float

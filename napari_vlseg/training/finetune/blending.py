@@ -16,27 +16,29 @@ SHARES = (0.6, 0.8)
 _AS_GOOD = 0.005
 
 
-def shorten(tuner: Tuner, dice: Callable[[], float]) -> float:
-    """Bring the tuner's weights back as far as costs no Dice on held-out corrections.
+def shorten(tuner: Tuner, examined: Callable[[], tuple[float, float]]) -> float:
+    """Bring the tuner's weights back as far as costs nothing on held-out corrections.
 
     Parameters
     ----------
     tuner : Tuner
         With the weights of its best epoch; changed in place.
-    dice : callable
-        Mean Dice of what the tuner holds, on corrections that were held out.
+    examined : callable
+        Loss and mean Dice of what the tuner holds, on corrections that were held out.
 
     Returns
     -------
     float
-        Share of the way from the base model that is gone; of those that are as good as the
-        whole way within 0.005 the smallest.
+        Share of the way from the base model that is gone: the smallest of those whose loss is
+        not above that of the whole way, and whose Dice is not below it by more than 0.005. Dice
+        alone would not see that the answers grow faint.
     """
-    whole, best = tuner.state_dict(copied=True), dice()
+    whole, (loss, dice) = tuner.state_dict(copied=True), examined()
     for share in SHARES:
         tuner.load_state_dict(whole)
         tuner.go_back_to(share)
-        if dice() >= best - _AS_GOOD:
+        found_loss, found_dice = examined()
+        if found_loss <= loss and found_dice >= dice - _AS_GOOD:
             return share
     tuner.load_state_dict(whole)
     return 1.0

@@ -112,7 +112,7 @@ def finetune(
     state.restore_best(tuner)
     share = 1.0
     if course.is_held_out:
-        share = shorten(tuner, lambda: company.agreed((examined()[1],))[0])
+        share = shorten(tuner, lambda: _pair(company.agreed(examined())))
     after = _assess(tuner, course, model)
     made = adapter_of(model.info, settings, course, tuner, state, before, after)
     return replace(made, card={**made.card, "share_of_the_way": share, **others})
@@ -157,6 +157,11 @@ def _measured(
         patch_size=model.network.patch_size,
         tower=tower,
     )
+
+
+def _pair(values: tuple[float, ...]) -> tuple[float, float]:
+    first, second = values
+    return first, second
 
 
 def _mean(values: dict[str, float]) -> float:

@@ -106,14 +106,21 @@ def test_enough_held_out_objects_choose_a_threshold(
     assert adapter.thresholds.keys() == {WORD}
 
 
-@pytest.mark.parametrize(("scores", "share"), [([0.8, 0.796], 0.6), ([0.8, 0.7, 0.8], 0.8)])
+@pytest.mark.parametrize(
+    ("scores", "share"),
+    [
+        ([(0.5, 0.8), (0.5, 0.796)], 0.6),
+        ([(0.5, 0.8), (0.4, 0.7), (0.4, 0.8)], 0.8),
+        ([(0.5, 0.8), (0.6, 0.8), (0.6, 0.9)], 1),
+    ],
+)
 def test_weights_go_back_as_far_as_costs_nothing(
-    learn: Any, monkeypatch: pytest.MonkeyPatch, scores: list[float], share: float
+    learn: Any, monkeypatch: pytest.MonkeyPatch, scores: list[tuple[float, float]], share: float
 ) -> None:
     whole = learn(FinetuneSettings(epochs=1, steps=2, batch=4, held_out_share=0))[0]
     given = iter(scores)
     monkeypatch.setattr(
-        training, "shorten", lambda tuner, dice: shorten(tuner, lambda: next(given))
+        training, "shorten", lambda tuner, examined: shorten(tuner, lambda: next(given))
     )
     adapter, _ = learn(FinetuneSettings(epochs=1, steps=2, batch=4))
     assert adapter.card["share_of_the_way"] == share
