@@ -67,7 +67,6 @@ def run_effort(
         "settings": asdict(settings),
         "means": [mean.to_dict() for mean in means],
         "points": [point.to_dict() for point in points],
-        "notices": reporter.notices,
     }
     out.mkdir(parents=True, exist_ok=True)
     atomic_write_text(out / "effort.json", json.dumps(document), error=ExportError)
@@ -75,7 +74,7 @@ def run_effort(
         plot_effort(points, pool.name, out / "effort.png")
     except ImportError:
         reporter.note("There is no picture: install matplotlib (napari-vlseg[simulate]).")
-    reporter.result(document, *_tables(pool, means))
+    reporter.result({**document, "notices": reporter.notices}, *_tables(pool, means))
 
 
 def _named(info: ModelInfo) -> str:

@@ -159,7 +159,6 @@ def _report(reporter: Reporter, pool: Pool, points: tuple[Point, ...], out: Path
         "n_work": len(pool.work),
         "n_test": len(pool.test),
         "points": [point.to_dict() for point in points],
-        "notices": reporter.notices,
     }
     out.mkdir(parents=True, exist_ok=True)
     atomic_write_text(out / "points.json", json.dumps(document, indent=1), error=ExportError)
@@ -176,4 +175,4 @@ def _report(reporter: Reporter, pool: Pool, points: tuple[Point, ...], out: Path
             f"{mean.ap50:.3f} ± {mean.ap50_half:.3f}",
             f"{mean.dice:.3f} ± {mean.dice_half:.3f}",
         )
-    reporter.result(document, table)
+    reporter.result({**document, "notices": reporter.notices}, table)
