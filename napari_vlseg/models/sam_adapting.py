@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar, Self
 
 import torch
 from torch import nn
@@ -37,6 +37,48 @@ def with_own_decoder(model: nn.Module) -> Any:
 def decoder_parts(model: nn.Module) -> list[nn.Module]:
     """What `with_own_decoder` copies."""
     return [part for name, part in model.named_children() if name in _OWN]
+
+
+class OwnDecoder:
+    """How a network of the SAM family, of either library, takes what fine-tuning changed.
+
+    Attributes
+    ----------
+    model : torch.nn.Module
+    device : torch.device
+    dtype : torch.dtype
+    tower_sha256 : str
+    """
+
+    _TOWER: ClassVar[str]
+    """Name of the image encoder in the model."""
+
+    model: Any
+    device: torch.device
+    dtype: torch.dtype
+    tower_sha256: str
+    _positions: torch.Tensor
+
+    def with_decoder(self, tensors: Mapping[str, torch.Tensor]) -> Self:
+        """See `TunableNetwork.with_decoder`."""
+        other = copy.copy(self)
+        other.model = with_own_decoder(self.model)
+        put_tensors(other.model, tensors)
+        return other
+
+    def with_tower(self, tower: Any, sha256: str) -> Self:
+        """See `TunableNetwork.with_tower`."""
+        other = self.with_decoder({})
+        setattr(other.model, self._TOWER, tower)
+        other.tower_sha256 = sha256
+        return other
+
+    def move_decoder(self, device: torch.device) -> None:
+        """See `TunableNetwork.move_decoder`."""
+        for part in decoder_parts(self.model):
+            part.to(device, torch.float32)
+        self._positions = self._positions.to(device, torch.float32)
+        self.device, self.dtype = device, torch.float32
 
 
 def changeable(model: nn.Module) -> dict[str, nn.Parameter]:

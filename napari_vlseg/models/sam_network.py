@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, Self
@@ -11,7 +10,7 @@ import numpy as np
 import torch
 
 from napari_vlseg.models.preprocessing import Preprocessing, resize_plane
-from napari_vlseg.models.sam_adapting import decoder_parts, put_tensors, with_own_decoder
+from napari_vlseg.models.sam_adapting import OwnDecoder
 from napari_vlseg.models.sam_contrast import stretch_tile
 from napari_vlseg.models.sam_decoding import decode_prompts, decode_with, lay_out_by_place
 from napari_vlseg.models.sam_families import SAM, Family
@@ -201,7 +200,7 @@ class TunableNetwork(PromptNetwork, Protocol):
         ...
 
 
-class SamNetwork:
+class SamNetwork(OwnDecoder):
     """A checkpoint of the SAM family in memory; a `PromptNetwork`.
 
     Parameters
@@ -222,6 +221,8 @@ class SamNetwork:
         whole planes. One that zooms decodes in float32: it is small, and its windows are
         compared by scores that differ little.
     """
+
+    _TOWER = "vision_encoder"
 
     def __init__(
         self,
@@ -288,27 +289,6 @@ class SamNetwork:
         maps = stacked(features[:1] if together else features, self._positions)
         images = self._family.decoder_inputs(maps)
         return decode_with(self.model, images, self._positions, **asked, three=three)
-
-    def with_decoder(self, tensors: Mapping[str, torch.Tensor]) -> Self:
-        """See `TunableNetwork.with_decoder`."""
-        other = copy.copy(self)
-        other.model = with_own_decoder(self.model)
-        put_tensors(other.model, tensors)
-        return other
-
-    def with_tower(self, tower: Any, sha256: str) -> Self:
-        """See `TunableNetwork.with_tower`."""
-        other = self.with_decoder({})
-        other.model.vision_encoder = tower
-        other.tower_sha256 = sha256
-        return other
-
-    def move_decoder(self, device: torch.device) -> None:
-        """See `TunableNetwork.move_decoder`."""
-        for part in decoder_parts(self.model):
-            part.to(device, torch.float32)
-        self._positions = self._positions.to(device, torch.float32)
-        self.device, self.dtype = device, torch.float32
 
 
 def window_pixels(network: PromptNetwork, plane: np.ndarray, window: Window) -> torch.Tensor:

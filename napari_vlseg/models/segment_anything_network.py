@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Mapping, Sequence
-from typing import Any, Self
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
 
 from napari_vlseg.models.preprocessing import Preprocessing
-from napari_vlseg.models.sam_adapting import decoder_parts, put_tensors, with_own_decoder
+from napari_vlseg.models.sam_adapting import OwnDecoder
 from napari_vlseg.models.sam_network import (
     Asked,
     Features,
@@ -25,7 +24,7 @@ from napari_vlseg.models.sam_windows import Window
 _WHITE = 255
 
 
-class SegmentAnythingNetwork:
+class SegmentAnythingNetwork(OwnDecoder):
     """A `segment_anything.modeling.Sam` in memory; a `PromptNetwork`.
 
     These models see whole planes only, so that prompts of one plane are decoded together.
@@ -39,6 +38,8 @@ class SegmentAnythingNetwork:
     ----------
     device : torch.device
     """
+
+    _TOWER = "image_encoder"
 
     stretch = False
 
@@ -54,7 +55,7 @@ class SegmentAnythingNetwork:
         self.preprocessing = Preprocessing(self.input_size, mean, std)
         self.device = torch.device("cpu")
         self.tower_sha256 = ""
-        self._dtype = torch.float32
+        self.dtype = torch.float32
         self._positions = model.prompt_encoder.get_dense_pe()
 
     def move(self, device: torch.device, dtype: torch.dtype) -> None:
@@ -63,7 +64,7 @@ class SegmentAnythingNetwork:
         self.model.image_encoder.to(dtype)
         self.model.mask_decoder.to(dtype)
         self._positions = self._positions.to(device, dtype)
-        self.device, self._dtype = device, dtype
+        self.device, self.dtype = device, dtype
 
     @torch.inference_mode()
     def encode(self, plane: np.ndarray, windows: Sequence[Window]) -> list[Features]:
@@ -78,7 +79,7 @@ class SegmentAnythingNetwork:
 
     def maps_of(self, pixels: torch.Tensor) -> Features:
         """See `TunableNetwork.maps_of`."""
-        return (self.model.image_encoder(pixels.to(self.device, self._dtype)),)
+        return (self.model.image_encoder(pixels.to(self.device, self.dtype)),)
 
     @torch.inference_mode()
     def decode(
@@ -114,24 +115,3 @@ class SegmentAnythingNetwork:
         ]
         logits, scores = (torch.cat(parts).float() for parts in zip(*answers, strict=True))
         return logits, scores
-
-    def with_decoder(self, tensors: Mapping[str, torch.Tensor]) -> Self:
-        """See `TunableNetwork.with_decoder`."""
-        other = copy.copy(self)
-        other.model = with_own_decoder(self.model)
-        put_tensors(other.model, tensors)
-        return other
-
-    def with_tower(self, tower: Any, sha256: str) -> Self:
-        """See `TunableNetwork.with_tower`."""
-        other = self.with_decoder({})
-        other.model.image_encoder = tower
-        other.tower_sha256 = sha256
-        return other
-
-    def move_decoder(self, device: torch.device) -> None:
-        """See `TunableNetwork.move_decoder`."""
-        for part in decoder_parts(self.model):
-            part.to(device, torch.float32)
-        self._positions = self._positions.to(device, torch.float32)
-        self.device, self._dtype = device, torch.float32
