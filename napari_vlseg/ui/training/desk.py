@@ -109,6 +109,15 @@ class TrainDesk:
         project = keeper.project or keeper.unsaved.project
         return None if project is None else project.folder
 
+    def views(self) -> dict[str, ImageView]:
+        """How images of the project are looked at, by their id; those seen before included."""
+        controller = self._controller
+        for layer in controller.images.layers:
+            entry = controller.desk.keeper.entry(layer)
+            if entry is not None:
+                self._views[entry.id] = controller.images.view(layer)
+        return dict(self._views)
+
     # ---- what a person may do
 
     def set_settings(self, settings: FinetuneSettings) -> None:
@@ -213,10 +222,6 @@ class TrainDesk:
     def _request(self, folder: Path, *, must_be_better: bool) -> TrainRequest:
         controller = self._controller
         images, keeper, image = controller.images, controller.desk.keeper, controller.images.layer
-        for layer in images.layers:
-            entry = keeper.entry(layer)
-            if entry is not None:
-                self._views[entry.id] = images.view(layer)
         record = controller.record
         is_asked = record is not None and record.proposals is not None
         in_view = (
@@ -230,7 +235,7 @@ class TrainDesk:
             folder,
             controller.prompts.table,
             self.settings,
-            dict(self._views),
+            self.views(),
             controller.embeddings,
             self._banks,
             in_view,

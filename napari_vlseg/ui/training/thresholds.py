@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,7 @@ from psygnal import Signal
 from napari_vlseg.corrections.store import Project
 from napari_vlseg.errors import ProjectError
 from napari_vlseg.events import Event, Notice, Work
+from napari_vlseg.images import ImageView
 from napari_vlseg.prompts import PromptTable
 from napari_vlseg.training.finetune.calibrating import calibrate, unlearned, with_thresholds
 from napari_vlseg.training.finetune.from_project import project_corrections
@@ -65,6 +66,7 @@ class ThresholdDesk:
                 )
             work = threshold_job(
                 folder,
+                controller.training.views(),
                 controller.models,
                 controller.settings,
                 controller.prompts.table,
@@ -95,6 +97,7 @@ class ThresholdDesk:
 
 def threshold_job(
     folder: Path,
+    views: Mapping[str, ImageView],
     models: AdaptedModel,
     settings: ModelSettings,
     prompts: PromptTable,
@@ -108,7 +111,7 @@ def threshold_job(
         If nothing was corrected.
     """
     model = yield from models.get(settings)
-    planes = yield from project_corrections(Project.open(folder))
+    planes = yield from project_corrections(Project.open(folder), views)
     training = models.training
     if training is not None and model.info.adapter_sha256:
         planes = yield from unlearned(planes, training.adapter)
