@@ -15,7 +15,7 @@ from napari_vlseg.planes import (
     leading_axes,
     plane_shape,
 )
-from napari_vlseg.source_image import Placement, SourceImage
+from napari_vlseg.source_image import Placement, SourceImage, label_axes
 from napari_vlseg.stack_contrast import fixed_contrast
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "extract_plane",
     "extract_window",
     "fixed_contrast",
+    "label_axes",
     "label_names",
     "leading_axes",
     "level_for",

@@ -9,7 +9,15 @@ from pathlib import Path
 import numpy as np
 import tifffile
 
+from napari_vlseg.source_image import Placement
+
 _AXES = {2: "YX", 3: "ZYX", 4: "TZYX", 5: "TZCYX"}
+_STEPS = {
+    "X": "PhysicalSizeX",
+    "Y": "PhysicalSizeY",
+    "Z": "PhysicalSizeZ",
+    "T": "TimeIncrement",
+}
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _UNITS = {
     **dict.fromkeys(("µm", "μm", "um", "micron", "microns", "micrometer", "micrometre"), "µm"),
@@ -60,6 +68,8 @@ def write_labels(
     name: str = "",
     pixel_size: tuple[float, float] | None = None,
     unit: str = "",
+    axes: str | None = None,
+    placement: Placement | None = None,
 ) -> None:
     """Write a label image as a compressed OME-TIFF of the smallest integer type.
 
@@ -75,6 +85,10 @@ def write_labels(
         (row, col) in `unit`.
     unit : str
         Unit of length; the pixel size is left out where OME does not know it.
+    axes : str, optional
+        Letters of the axes, of t, z, c, y, x, where they are known; rows and columns last.
+    placement : Placement, optional
+        See `write_ome`.
 
     Raises
     ------
@@ -84,7 +98,12 @@ def write_labels(
     values = labels.astype(label_dtype(labels))
     if values.ndim > 5:
         values = values.reshape(-1, *values.shape[-4:])
-    write_ome(path, values, _AXES[values.ndim], name=name, pixel_size=pixel_size, unit=unit)
+    letters = _AXES[values.ndim] if axes is None else axes.upper()
+    if not set(letters) <= set("TZCYX") or len(letters) != values.ndim:
+        letters, placement = _AXES[values.ndim], None
+    write_ome(
+        path, values, letters, name=name, pixel_size=pixel_size, unit=unit, placement=placement
+    )
 
 
 def write_ome(
@@ -97,6 +116,7 @@ def write_ome(
     unit: str = "",
     software: str | None = None,
     channels: Sequence[str] = (),
+    placement: Placement | None = None,
 ) -> None:
     """Write an array as a compressed OME-TIFF.
 
@@ -113,7 +133,13 @@ def write_ome(
         The TIFF tag “Software”.
     channels : sequence of str, optional
         Names along the axis C.
+    placement : Placement, optional
+        Of each axis but S, in place of `pixel_size`: steps in z and t are kept too. OME-TIFF has
+        no place for where an image begins.
     """
+    steps = (
+        _physical_size(pixel_size, unit) if placement is None else _physical_steps(axes, placement)
+    )
     names = {"Channel": {"Name": [_xml_text(channel) for channel in channels]}} if channels else {}
     tifffile.imwrite(
         path,
@@ -125,7 +151,7 @@ def write_ome(
             "axes": axes,
             "Name": _xml_text(name),
             **names,
-            **_physical_size(pixel_size, unit),
+            **steps,
         },
         software=software,
     )
@@ -147,3 +173,13 @@ def _physical_size(pixel_size: tuple[float, float] | None, unit: str) -> dict[st
         "PhysicalSizeY": float(rows),
         "PhysicalSizeYUnit": known,
     }
+
+
+def _physical_steps(axes: str, placement: Placement) -> dict[str, float | str]:
+    found: dict[str, float | str] = {}
+    for letter, step, unit in zip(axes.upper(), placement.scale, placement.units, strict=False):
+        known = unit if letter == "T" else _UNITS.get(unit.strip().lower())
+        name = _STEPS.get(letter)
+        if name is not None and known:
+            found |= {name: float(step), f"{name}Unit": known}
+    return found

@@ -96,6 +96,34 @@ class SourceImage:
         return Placement(tuple(scale), (0.0,) * n_axes, tuple(units))
 
 
+def label_axes(source: SourceImage, view: ImageView | None = None) -> tuple[str, Placement]:
+    """What the axes of labels of a whole image are: the leading axes, then rows and columns.
+
+    Parameters
+    ----------
+    source : SourceImage
+    view : ImageView, optional
+        Where it is not that of the file.
+
+    Returns
+    -------
+    str
+        A small letter for each axis.
+    Placement
+        Of each axis.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> image = SourceImage(np.zeros((5, 2, 8, 8)), "a", ImageView(channel_axis=1))
+    >>> label_axes(image)[0]
+    'zyx'
+    """
+    roles = plane_axes(source.data, view or source.view)
+    axes = (*roles.leading, roles.rows, roles.cols)
+    return "".join(source.axes[axis] for axis in axes), source.placement.of(axes)
+
+
 def guess_axes(shape: Sequence[int], view: ImageView) -> str:
     """Letters for the axes of an array that nobody has named: …, t, z, y, x.
 
