@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from math import prod
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tifffile
 
+from napari_vlseg.label_planes import LabelPlanes, limits_of
+
 _AXES = {2: "YX", 3: "ZYX", 4: "TZYX", 5: "TZCYX"}
+_MOST_OF_TIFF = 3 << 30
+"""Bytes of pixels beyond which a file gets offsets of 64 bits."""
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _UNITS = {
     **dict.fromkeys(("µm", "μm", "um", "micron", "microns", "micrometer", "micrometre"), "µm"),
@@ -21,12 +27,12 @@ _UNITS = {
 }
 
 
-def label_dtype(labels: np.ndarray) -> np.dtype:
+def label_dtype(labels: np.ndarray | LabelPlanes) -> np.dtype:
     """The smallest integer type of OME-TIFF that holds every label.
 
     Parameters
     ----------
-    labels : numpy.ndarray, integer or bool, not empty
+    labels : numpy.ndarray or LabelPlanes, integer or bool, not empty
 
     Returns
     -------
@@ -45,7 +51,7 @@ def label_dtype(labels: np.ndarray) -> np.dtype:
     """
     if labels.dtype.kind not in "iub":
         raise ValueError(f"labels are of type {labels.dtype}, not integers")
-    low, high = int(labels.min()), int(labels.max())
+    low, high = limits_of(labels)
     for name in ("int8", "int16", "int32") if low < 0 else ("uint8", "uint16", "uint32"):
         limits = np.iinfo(name)
         if limits.min <= low and high <= limits.max:
@@ -55,7 +61,7 @@ def label_dtype(labels: np.ndarray) -> np.dtype:
 
 def write_labels(
     path: Path,
-    labels: np.ndarray,
+    labels: np.ndarray | LabelPlanes,
     *,
     name: str = "",
     pixel_size: tuple[float, float] | None = None,
@@ -66,7 +72,7 @@ def write_labels(
     Parameters
     ----------
     path : Path
-    labels : numpy.ndarray, shape (..., H, W), integer or bool
+    labels : numpy.ndarray or LabelPlanes, shape (..., H, W), integer or bool
         Two or more dimensions. Five or fewer are written as (t, z, c, row, col), as many
         as there are; of more, the leading ones are laid out along t.
     name : str
@@ -81,10 +87,21 @@ def write_labels(
     ValueError
         See `label_dtype`.
     """
-    values = labels.astype(label_dtype(labels))
-    if values.ndim > 5:
-        values = values.reshape(-1, *values.shape[-4:])
-    write_ome(path, values, _AXES[values.ndim], name=name, pixel_size=pixel_size, unit=unit)
+    dtype, shape = label_dtype(labels), labels.shape
+    if labels.ndim > 5:
+        shape = prod(shape[:-4]), *shape[-4:]
+    if isinstance(labels, LabelPlanes):
+        values: Any = (plane.astype(dtype) for plane in labels.planes())
+    else:
+        values = labels.astype(dtype).reshape(shape)
+    tifffile.imwrite(
+        path,
+        values,
+        shape=shape,
+        dtype=dtype,
+        bigtiff=prod(shape) * dtype.itemsize > _MOST_OF_TIFF,
+        **_how(_AXES[len(shape)], name=name, pixel_size=pixel_size, unit=unit),
+    )
 
 
 def write_ome(
@@ -114,21 +131,31 @@ def write_ome(
     channels : sequence of str, optional
         Names along the axis C.
     """
+    how = _how(axes, name=name, pixel_size=pixel_size, unit=unit, channels=channels)
+    tifffile.imwrite(path, pixels, **how, software=software)
+
+
+def _how(
+    axes: str,
+    *,
+    name: str,
+    pixel_size: tuple[float, float] | None,
+    unit: str,
+    channels: Sequence[str] = (),
+) -> dict[str, Any]:
+    """What tifffile is told of every file."""
     names = {"Channel": {"Name": [_xml_text(channel) for channel in channels]}} if channels else {}
-    tifffile.imwrite(
-        path,
-        pixels,
-        ome=True,
-        compression="zlib",
-        photometric="rgb" if axes.endswith("S") else "minisblack",
-        metadata={
+    return {
+        "ome": True,
+        "compression": "zlib",
+        "photometric": "rgb" if axes.endswith("S") else "minisblack",
+        "metadata": {
             "axes": axes,
             "Name": _xml_text(name),
             **names,
             **_physical_size(pixel_size, unit),
         },
-        software=software,
-    )
+    }
 
 
 def _xml_text(text: str) -> str:

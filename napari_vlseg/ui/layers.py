@@ -17,7 +17,7 @@ from napari_vlseg.errors import ImageError
 from napari_vlseg.images import ImageView
 from napari_vlseg.proposals import Proposals
 from napari_vlseg.ui.geometry import Key, geometry, linear
-from napari_vlseg.ui.volumes import is_unwritten, make_volume
+from napari_vlseg.ui.volumes import copy_planes, is_unwritten, make_volume
 
 METADATA_KEY = "napari-vlseg"
 LARGE_BYTES = 256 << 20
@@ -48,7 +48,7 @@ def add_labels(viewer: Any, image: Image, view: ImageView, data: Any | None = No
     if data is None:
         data = empty_labels(place.shape)
     elif data.shape != place.shape:
-        data = data.reshape(place.shape)
+        data = _reshaped(data, place.shape)
     layer = Labels(
         data,
         name=f"{image.name} — vlseg",
@@ -111,6 +111,15 @@ def layers_of(viewer: Any, image: Image, labels: Labels | None) -> list[Any]:
     return [*heatmaps_of(viewer, image), *([] if labels is None else [labels]), image]
 
 
+def _reshaped(data: Any, shape: tuple[int, ...]) -> Any:
+    """The same labels with an axis of length 1 more."""
+    if isinstance(data, np.ndarray):
+        return data.reshape(shape)
+    copy = make_volume(shape, data.dtype)
+    copy_planes(data, copy)
+    return copy
+
+
 def empty_labels(shape: Sequence[int]) -> Any:
     """An array of labels that holds none: NumPy's, or one on the disk where it is large."""
     if prod(shape) * np.dtype(np.int32).itemsize <= LARGE_BYTES:
@@ -166,7 +175,13 @@ def write_pixels(layer: Labels, flat: np.ndarray, values: np.ndarray) -> None:
 
 def narrow(layer: Labels, dtype: np.dtype) -> None:
     """Hold the labels in another type, without a change of any."""
-    if layer.data.dtype != dtype:
+    if layer.data.dtype == dtype:
+        return
+    if isinstance(layer.data, zarr.Array):
+        volume = make_volume(layer.data.shape, dtype)
+        copy_planes(layer.data, volume)
+        layer.data = volume
+    else:
         layer.data = np.asarray(layer.data).astype(dtype)
 
 

@@ -41,6 +41,11 @@ class Packed:
         """What it takes in memory."""
         return len(self._content)
 
+    @property
+    def limits(self) -> tuple[int, int]:
+        """Lowest and highest value, 0 among them."""
+        return int(self.labels.min(initial=0)), int(self.labels.max(initial=0))
+
     def array(self) -> np.ndarray:
         """What was packed: a new array that may be changed."""
         array = np.empty(self.shape, self.dtype)

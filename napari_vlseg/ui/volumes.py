@@ -13,6 +13,7 @@ import weakref
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import platformdirs
@@ -39,13 +40,16 @@ def working_folder() -> Path:
     return Path(named).expanduser() if named else base
 
 
-def make_volume(shape: Sequence[int], folder: Path | None = None) -> zarr.Array:
-    """An empty array of labels on the disk, of int32; its files go when nobody holds it any more.
+def make_volume(
+    shape: Sequence[int], dtype: Any = np.int32, folder: Path | None = None
+) -> zarr.Array:
+    """An empty array of labels on the disk; its files go when nobody holds it any more.
 
     Parameters
     ----------
     shape : sequence of int
         Rows and columns last.
+    dtype : data type
     folder : Path, optional
         Else `working_folder`. What sessions left there that were killed is deleted.
 
@@ -65,12 +69,20 @@ def make_volume(shape: Sequence[int], folder: Path | None = None) -> zarr.Array:
             place / "labels.zarr",
             shape=tuple(int(side) for side in shape),
             chunks=(*(1 for _ in shape[:-2]), *(min(int(side), _SIDE) for side in shape[-2:])),
-            dtype=np.int32,
+            dtype=np.dtype(dtype),
             fill_value=0,
             compressors=ZstdCodec(level=1),
         )
     weakref.finalize(array, _delete, place, lock)
     return array
+
+
+def copy_planes(source: Any, target: Any) -> None:
+    """Copy labels plane by plane; both have as many planes, maybe along other axes."""
+    for here, there in zip(
+        np.ndindex(*source.shape[:-2]), np.ndindex(*target.shape[:-2]), strict=True
+    ):
+        target[there] = np.asarray(source[here]).astype(target.dtype, copy=False)
 
 
 def is_unwritten(array: zarr.Array) -> bool:
