@@ -45,7 +45,27 @@ class Notice:
     message: str
 
 
-Event = Progress | Notice
+@dataclass(frozen=True, eq=False)
+class Partial:
+    """A part of a result that can be shown already; whoever waits for the end may ignore it.
+
+    Attributes
+    ----------
+    index : tuple of int
+        Position of the plane on each leading axis.
+    rows, cols : slice
+        Where on the plane the part lies, in pixels.
+    labels : numpy.ndarray, shape (h, w), integer
+        0 is background. Numbers are those of this run; the whole result may have others.
+    """
+
+    index: tuple[int, ...]
+    rows: slice
+    cols: slice
+    labels: Any
+
+
+Event = Progress | Notice | Partial
 Work = Generator[Event, None, T]
 
 
@@ -55,7 +75,7 @@ def run(work: Work[T], on_event: Callable[[Event], Any] | None = None) -> T:
     Parameters
     ----------
     work : generator
-        Yields `Progress` and `Notice`, returns the result.
+        Yields events, returns the result.
     on_event : callable, optional
         Called with each event, in the calling thread.
 
