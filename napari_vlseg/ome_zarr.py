@@ -104,7 +104,7 @@ def label_names(path: Path | str) -> tuple[str, ...]:
 def ome_version(group: Any) -> str:
     """Version of the OME-Zarr metadata of an image group, "0.4" where it does not say."""
     metadata = ome_metadata(group)
-    inner = next(iter(metadata.get("multiscales", ())), {})
+    inner: Metadata = next(iter(metadata.get("multiscales", ())), {})
     return str(metadata.get("version") or inner.get("version") or "0.4")
 
 

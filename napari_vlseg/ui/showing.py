@@ -95,6 +95,6 @@ class Shown:
         controller.results.set_target(image, labels)
         home = Home(opened.project, opened.entry, found.ledger, is_unsaved, found.ledger.last)
         self._keeper.adopt(image, labels, home)
-        controller.editing.attach(labels, found.ledger, found.table)
+        controller.editing.attach(labels, found.ledger, found.table, found.held)
         for index, proposals in opened.proposals.items():
             controller.results.restore(labels, plane_key(image, view, index), proposals)

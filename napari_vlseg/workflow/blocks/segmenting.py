@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import queue
+import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +20,7 @@ from napari_vlseg.prompts import ClassPrompt, PromptTable
 from napari_vlseg.proposals import PostProcess
 from napari_vlseg.workflow.blocks.background import Background
 from napari_vlseg.workflow.blocks.finishing import Labelling, finish
-from napari_vlseg.workflow.blocks.grid import plan_blocks
+from napari_vlseg.workflow.blocks.grid import BlockGrid, plan_blocks
 from napari_vlseg.workflow.blocks.levels import at_level
 from napari_vlseg.workflow.blocks.results import BlockResult, BlockRun
 from napari_vlseg.workflow.blocks.sources import BlockSource, Index, pixels_key
@@ -61,6 +63,7 @@ def segment_blocks(
     folder: Path,
     planes: Sequence[Index] | None = None,
     focus: Focus | None = None,
+    within: tuple[slice, slice] | None = None,
     postprocess: PostProcess | None = None,
     working_scale: float | None = None,
     edges: bool | None = None,
@@ -87,6 +90,9 @@ def segment_blocks(
         Positions on the leading axes; every plane if omitted.
     focus : Focus, optional
         Blocks near it come first, and so do planes.
+    within : tuple of slice, optional
+        Rows and columns, in pixels of the full resolution: only blocks that see some of them
+        are labelled; the whole plane if omitted.
     postprocess, working_scale, edges
         See `napari_vlseg.workflow.propose.propose`.
     cache : EmbeddingCache, optional
@@ -131,13 +137,14 @@ def segment_blocks(
         chosen,
         whole.leading,
         whole.shape,
+        _blocks(grid, whole, within, _centre(focus, whole, seen)),
         prompts,
         model.info,
         question.working_scale,
         edges,
     )
     post, thresholds = postprocess or PostProcess(), default_thresholds(model, prompts)
-    job = _Job(run, seen, Labelling(run, thresholds, post), _centre(focus, whole, seen))
+    job = _Job(run, seen, Labelling(run, thresholds, post))
     if skip_empty:
         yield Progress("looking for the background", 0, 0)
         job.background = Background.of(seen, chosen)
@@ -152,12 +159,16 @@ class _Job:
     run: BlockRun
     source: BlockSource
     labelling: Labelling
-    centre: tuple[float, float] | None
     background: Background = field(default_factory=lambda: Background(None))
     notices: list[str] = field(default_factory=list)
     _keys: dict[int, str] = field(default_factory=dict)
     _settled: queue.SimpleQueue[tuple[int, bool]] = field(default_factory=queue.SimpleQueue)
+    _stopped: threading.Event = field(default_factory=threading.Event)
     _done: int = 0
+    _needed: list[int] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._needed = self.labelling.needed()
 
     def answer(self, runner: BlockRunner, question: BlockQuestion) -> Work[None]:
         """Have all blocks answered that are not done yet."""
@@ -172,6 +183,7 @@ class _Job:
                 yield from self._take_settled()
                 yield self._progress()
         finally:
+            self._stopped.set()
             close = getattr(answers, "close", None)
             if close is not None:
                 close()
@@ -180,9 +192,10 @@ class _Job:
     def _tasks(self) -> Iterator[BlockTask]:
         """Blocks whose answers are not there; runs in the thread that reads."""
         grid = self.run.grid
-        order = grid.order(self.centre)
         for place, index in enumerate(self.run.planes):
-            for number in order:
+            for number in self._needed:
+                if self._stopped.is_set():
+                    return
                 block, name = grid.block(number), plane_name(index)
                 pixels = self.source.read(index, *block.window)
                 task = place * len(grid) + number
@@ -224,7 +237,7 @@ class _Job:
         yield from self.labelling.take(place, number, self._keys.pop(task))
 
     def _progress(self) -> Progress:
-        return Progress(STAGE, self._done, len(self.run.planes) * len(self.run.grid))
+        return Progress(STAGE, self._done, len(self.run.planes) * len(self._needed))
 
     def _note(self, message: str) -> Iterator[Notice]:
         if message not in self.notices:
@@ -256,6 +269,35 @@ def _planes(
         here = focus.index
         chosen.sort(key=lambda index: sum(abs(a - b) for a, b in zip(index, here, strict=True)))
     return tuple(dict.fromkeys(chosen))
+
+
+def _blocks(
+    grid: BlockGrid,
+    whole: BlockSource,
+    within: tuple[slice, slice] | None,
+    centre: tuple[float, float] | None,
+) -> tuple[int, ...]:
+    """Blocks to label, near ones first.
+
+    Raises
+    ------
+    ImageError
+        If the part lies beside the plane.
+    """
+    order = grid.order(centre)
+    if within is None:
+        return tuple(order)
+    rows, cols = (
+        slice(int(part.start * extent / full), math.ceil(part.stop * extent / full))
+        for part, extent, full in zip(within, grid.shape, whole.shape, strict=True)
+    )
+    seen = {block.number for block in grid.touching(rows, cols)}
+    if not seen:
+        raise ImageError(
+            f"Rows {within[0].start} to {within[0].stop} and columns {within[1].start} to "
+            f"{within[1].stop} lie beside a plane of {whole.shape} pixels: choose a part of it."
+        )
+    return tuple(number for number in order if number in seen)
 
 
 def _centre(
