@@ -14,6 +14,7 @@ from napari_vlseg.planes import (
     extract_window,
     leading_axes,
     plane_shape,
+    with_channels,
 )
 from napari_vlseg.source_image import Placement, SourceImage, label_axes
 from napari_vlseg.stack_contrast import fixed_contrast
@@ -35,4 +36,5 @@ __all__ = [
     "plane_shape",
     "read_image",
     "read_mask",
+    "with_channels",
 ]

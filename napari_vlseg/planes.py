@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import numpy as np
@@ -92,6 +92,15 @@ def default_channels(count: int) -> tuple[Channel, ...]:
     if count == 1:
         return (Channel(0),)
     return tuple(Channel(i, _CHANNEL_COLORS[i % len(_CHANNEL_COLORS)]) for i in range(count))
+
+
+def with_channels(view: ImageView, channels: Sequence[Channel], data: Any) -> ImageView:
+    """The view with channels that were chosen for other images, where this one has them all."""
+    if not channels or view.channel_axis is None:
+        return view
+    count = data.shape[view.channel_axis]
+    fits = all(0 <= channel.index < count for channel in channels)
+    return replace(view, channels=tuple(channels)) if fits else view
 
 
 def plane_shape(data: Any, view: ImageView | None = None) -> tuple[int, int]:

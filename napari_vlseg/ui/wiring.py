@@ -61,6 +61,9 @@ def _wire_image(widget: VlsegWidget) -> None:
     def edit(change: Any, value: Any) -> None:
         with controller.told():
             change(value)
+            shown = images.view(images.require())
+            if shown.channel_axis is not None:
+                controller.prompts.set_channels(shown.channels)
             fill_popup()
 
     def ask_open() -> None:

@@ -154,6 +154,31 @@ class ChannelsPopup(Popup):
             color.clicked.connect(lambda *_, c=channel: self._choose_color(c))
             self._grid.addWidget(box, index, 0)
             self._grid.addWidget(color, index, 1)
+            self._grid.addWidget(self._contrast_of(channel, index in on), index, 2)
+
+    def _contrast_of(self, channel: Channel, on: bool) -> QComboBox:
+        """What is black and what has the full colour in one channel."""
+        choices: list[tuple[str, tuple[float, float] | None]] = [("contrast as above", None)]
+        choices += [("limits of the layer now", self._limits)] if self._limits else []
+        if channel.contrast is not None and channel.contrast != self._limits:
+            low, high = channel.contrast
+            choices.append((f"{low:g} to {high:g}", channel.contrast))
+        combo = QComboBox()
+        combo.setEnabled(on)
+        combo.setToolTip(
+            "Values of this channel that are black and full colour to the model: show the channel "
+            "in napari, set the contrast limits of the layer, and take them here"
+        )
+        for text, limits in choices:
+            combo.addItem(text, limits)
+        values = [limits for _, limits in choices]
+        combo.setCurrentIndex(values.index(channel.contrast) if channel.contrast in values else 0)
+        combo.activated.connect(
+            lambda place, c=channel: self._report_channel(
+                replace(c, contrast=choices[place][1]), True
+            )
+        )
+        return combo
 
     def _choose_color(self, channel: Channel) -> None:
         chosen = QColorDialog.getColor(QColor(channel.color), self)
