@@ -20,8 +20,8 @@ class ArrangedArray:
     ----------
     array : array-like
         Has `shape`, `dtype` and takes a tuple of numbers and slices as index.
-    order : sequence of int
-        For each axis of this array, its number in `array`.
+    order : sequence of int or None
+        For each axis of this array, its number in `array`; None for a new one of length 1.
 
     Attributes
     ----------
@@ -37,12 +37,12 @@ class ArrangedArray:
     ((4, 2, 3), [9, 21])
     """
 
-    def __init__(self, array: Any, order: Sequence[int]) -> None:
+    def __init__(self, array: Any, order: Sequence[int | None]) -> None:
         self._array, self._order = array, tuple(order)
-        self.shape = tuple(int(array.shape[axis]) for axis in order)
+        self.shape = tuple(1 if axis is None else int(array.shape[axis]) for axis in order)
         self.dtype = np.dtype(array.dtype)
         chunks = chunks_of(array)
-        self.chunks = None if chunks is None else tuple(chunks[axis] for axis in order)
+        self.chunks = chunks and tuple(1 if axis is None else chunks[axis] for axis in order)
 
     @property
     def ndim(self) -> int:
@@ -63,14 +63,19 @@ class ArrangedArray:
         return self.shape[0]
 
     def __getitem__(self, key: Any) -> np.ndarray:
-        parts = _expanded(key, self.ndim)
-        inner: list[int | slice] = [slice(None)] * self.ndim
-        for axis, part in zip(self._order, parts, strict=True):
-            inner[axis] = part
+        parts = list(zip(self._order, _expanded(key, self.ndim), strict=True))
+        inner: list[int | slice] = [slice(None)] * len(self._array.shape)
+        for axis, part in parts:
+            if axis is not None:
+                inner[axis] = part
         pixels = np.asarray(self._array[tuple(inner)])
-        kept = [a for a, part in zip(self._order, parts, strict=True) if isinstance(part, slice)]
+        kept = [axis for axis, part in parts if axis is not None and isinstance(part, slice)]
         place = {axis: number for number, axis in enumerate(sorted(kept))}
-        return pixels.transpose([place[axis] for axis in kept])
+        pixels = pixels.transpose([place[axis] for axis in kept])
+        new = [part if axis is None else slice(None) for axis, part in parts if _stays(axis, part)]
+        shape = iter(pixels.shape)
+        full = [1 if axis is None else next(shape) for axis, part in parts if _stays(axis, part)]
+        return pixels.reshape(full)[tuple(new)]
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         return np.asarray(self[...], dtype)
@@ -129,6 +134,11 @@ class FlatFile:
 
     def __getitem__(self, key: Any) -> np.ndarray:
         return np.array(np.memmap(self._path, self.dtype, "r", self._offset, self.shape)[key])
+
+
+def _stays(axis: int | None, part: int | slice) -> bool:
+    """Whether an axis is there after the file was read; a new one is indexed afterwards."""
+    return axis is None or isinstance(part, slice)
 
 
 def chunks_of(array: Any) -> tuple[int, ...] | None:

@@ -9,11 +9,17 @@ import pytest
 import tifffile
 from napari.components import ViewerModel
 
-from napari_vlseg.images import Channel, ImageView, default_channels, read_image
+from napari_vlseg.errors import ExportError
+from napari_vlseg.events import run
+from napari_vlseg.images import Channel, ImageView, default_channels, label_axes, read_image
 from napari_vlseg.lazy_arrays import ArrangedArray
+from napari_vlseg.ome_zarr_labels import save_labels
+from napari_vlseg.ui import reader
 from napari_vlseg.ui.geometry import image_array
 from napari_vlseg.ui.image_choice import ImageChoice
 from napari_vlseg.ui.opening import add_source, open_images
+from napari_vlseg.ui.reader import get_reader
+from napari_vlseg.ui.writer import write_labels_zarr
 
 from ..test_lazy_files import write_ome_zarr, write_pyramid
 
@@ -76,3 +82,50 @@ def test_axis_labels_of_a_layer_tell_its_channels(viewer: ViewerModel) -> None:
     assert images.view(plain) == ImageView()
     colors = viewer.add_image(np.zeros((40, 50, 3), np.uint8), axis_labels=("y", "c"))
     assert images.view(colors) == ImageView(rgb=True)
+
+
+@pytest.mark.parametrize("read_at_once", [0, 2**26])
+def test_napari_opens_ome_zarr_with_its_labels_through_the_plugin(
+    tmp_path: Path, viewer: ViewerModel, monkeypatch: pytest.MonkeyPatch, read_at_once: int
+) -> None:
+    monkeypatch.setattr(reader, "READ_AT_ONCE", read_at_once)
+    path = tmp_path / "a.ome.zarr"
+    pixels = np.zeros((2, 3, 700, 60), np.uint16)
+    labels = np.zeros((2, 700, 60), np.uint32)
+    labels[1, 600:610, 20:31] = 7
+    write_ome_zarr(path, pixels, axes="tcyx")
+    axes, placement = label_axes(read_image(path))
+    run(save_labels(labels, path, axes=axes, placement=placement, name="cells"))
+    opened = get_reader(str(path))
+    assert opened is not None
+    for data, options, kind in opened(str(path)):
+        getattr(viewer, f"add_{kind}")(data, **options)
+    image, shown = viewer.layers
+    assert shown.multiscale == (read_at_once == 0)
+    data = image_array(shown)
+    assert data.shape == (2, 1, 700, 60)
+    np.testing.assert_array_equal(np.asarray(data[:, 0]), labels)
+    middle = np.argwhere(np.asarray(data)).mean(axis=0)
+    world = image.data_to_world(np.array([1, 1, middle[2], middle[3]]))
+    np.testing.assert_allclose(shown.data_to_world(middle), world)
+    assert get_reader([str(path), str(path)]) is None
+
+
+def test_a_labels_layer_is_saved_as_ome_zarr(tmp_path: Path, viewer: ViewerModel) -> None:
+    labels = np.zeros((3, 40, 50), np.int32)
+    labels[1, 3:9, 4:8] = 5
+    place = {"scale": (2, 0.5, 0.25), "translate": (1, 2, 3)}
+    layer = viewer.add_labels(labels, units=("um",) * 3, axis_labels=("t", "y", "x"), **place)
+    data, attributes, _ = layer.as_layer_data_tuple()
+    path = str(tmp_path / "cells.zarr")
+    assert write_labels_zarr(path, data, attributes) == [path]
+    image = read_image(path)
+    assert (image.axes, image.unit) == ("tyx", "µm")
+    assert image.placement.scale == place["scale"]
+    assert image.placement.translate == place["translate"]
+    np.testing.assert_array_equal(np.asarray(image.data), labels)
+    assert write_labels_zarr(path, data + 1, attributes) == [path]
+    assert np.asarray(read_image(path).data).min() == 1
+    write_ome_zarr(tmp_path / "image.zarr", np.zeros((8, 8), np.uint8), axes="yx")
+    with pytest.raises(ExportError, match="exists"):
+        write_labels_zarr(str(tmp_path / "image.zarr"), data, attributes)
