@@ -16,8 +16,9 @@ from napari.components import ViewerModel
 from napari.layers import Image, Labels
 from psygnal import Signal
 
-from napari_vlseg.errors import VlsegError
+from napari_vlseg.errors import ImageError, VlsegError
 from napari_vlseg.images import with_channels
+from napari_vlseg.ui.arranging import arranged_layer
 from napari_vlseg.ui.asking import MergeQuestion
 from napari_vlseg.ui.clicks.desk import ClickDesk
 from napari_vlseg.ui.composing import Policy
@@ -192,6 +193,22 @@ class Controller:
             self.prompts.load(path)
             self.look_as_prompts_say()
             self.say(f"prompts loaded from {path}")
+
+    def name_axes(self, axes: str) -> None:
+        """Say what the axes of the image in use are, by letters such as ZCYX."""
+        with self.told():
+            image = self.images.require()
+            if self.results.target(image) is not None:
+                raise ImageError(
+                    f"“{image.name}” has labels on the axes it has: remove its labels layer "
+                    "first, then name the axes."
+                )
+            arranged, view = arranged_layer(self.viewer, image, axes)
+            self.images.choose(arranged)
+            if view.channel_axis is not None:
+                self.images.set_channel_axis(view.channel_axis)
+            else:
+                self.images.set_view(view)
 
     def look_as_prompts_say(self) -> None:
         """Look at the channels of the image in use as when the prompts were saved."""

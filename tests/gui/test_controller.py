@@ -66,6 +66,23 @@ def test_the_person_decides_whether_objects_follow_the_edges(session: Session) -
     assert session.loader.model.edges_asked == [False, True, False]
 
 
+def test_a_person_names_the_axes_of_an_image(session: Session) -> None:
+    controller, viewer = session.controller, session.viewer
+    panel = viewer.add_image(np.stack([blobs(), blobs() * 0], axis=-1), name="panel")
+    controller.images.choose(panel)
+    controller.name_axes("YXQC")
+    assert "“panel” has 3 axes" in session.messages[-1]
+    controller.name_axes("YXC")
+    image = controller.images.require()
+    assert image.data.shape == (2, *blobs().shape)
+    assert controller.images.view(image).channel_axis == 0
+    session.ask()
+    assert controller.labels.data.shape == blobs().shape
+    assert controller.n_objects > 3
+    controller.name_axes("ZYX")
+    assert "has labels on the axes it has" in session.messages[-1]
+
+
 def test_channels_come_back_with_the_prompts_they_were_saved_with(
     session: Session, tmp_path: Path
 ) -> None:

@@ -117,6 +117,10 @@ def test_channels_of_a_multichannel_image(make_widget: Any, qtbot: Any) -> None:
     widget.controller.viewer.add_image(stack, name="two channels")
     qtbot.mouseClick(widget.image.channels, Qt.MouseButton.LeftButton)
     assert widget.channels.isVisible()
+    widget.channels.axes.setText("cyx")
+    qtbot.keyClick(widget.channels.axes, Qt.Key.Key_Return)
+    assert widget.channels.axis.currentData() == 0
+    assert widget.channels.axes.text() == "CYX"
     widget.channels.axis_chosen.emit(0)
     assert widget.image._scope.text() == "96 × 128 px"
     assert widget.channels._grid.count() == 6

@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 from napari.components import ViewerModel
 from napari.layers import Image
 
+from napari_vlseg.errors import ImageError
 from napari_vlseg.images import ImageView, default_channels, extract_plane, fixed_contrast
+from napari_vlseg.ui.arranging import arranged_layer, axes_text
 from napari_vlseg.ui.geometry import image_array, plane_index, plane_key
 from napari_vlseg.ui.image_choice import ImageChoice
 from napari_vlseg.ui.layers import add_labels
@@ -64,6 +66,11 @@ class Case:
         """Axes of rows and columns."""
         rest = [axis for axis in range(len(self.shape)) if axis != self.view.channel_axis]
         return tuple(rest[-2:])
+
+    @property
+    def shape_of_plane(self) -> tuple[int, ...]:
+        """(H, W)."""
+        return tuple(self.shape[axis] for axis in self.plane)
 
     @property
     def middle(self) -> np.ndarray:
@@ -175,3 +182,55 @@ def test_labels_in_the_window_lie_where_the_object_lies(case: Case) -> None:
         truth = truth[1:]
     np.testing.assert_allclose(found, truth, atol=1e-6)
     images.close()
+
+
+@given(cases(), st.data())
+@settings(max_examples=30, deadline=None)
+@pytest.mark.filterwarnings("ignore:Non-orthogonal slicing:UserWarning")
+def test_named_axes_leave_every_pixel_where_it_is(case: Case, data: st.DataObject) -> None:
+    n_leading = len(case.shape) - 2 - (case.view.channel_axis is not None)
+    letters = [*"tz"[2 - n_leading :], "y", "x"]
+    if case.view.channel_axis is not None:
+        letters.insert(case.view.channel_axis, "c")
+    order = data.draw(st.permutations(range(len(letters))))
+    viewer = ViewerModel()
+    plain = case.pixels()
+    n_axes = len(letters)
+    turned = np.transpose(plain, [*order, *range(n_axes, plain.ndim)])
+    named = "".join(letters[axis] for axis in order) + "s" * case.view.rgb
+    transform = data.draw(transforms(n_axes, None))
+    layer = viewer.add_image(KINDS[case.kind](turned), rgb=case.view.rgb, **transform)
+    truth = np.array(layer.data_to_world(case.middle[list(order)]))
+    new, view = arranged_layer(viewer, layer, named)
+    assert list(viewer.layers) == [new]
+    assert view.rgb == case.view.rgb
+    assert new.axis_labels[-2:] == ("y", "x")
+    np.testing.assert_array_equal(
+        extract_plane(image_array(new), [0] * n_leading, view).shape[:2], case.shape_of_plane
+    )
+    places = [letters.index(letter) for letter in new.axis_labels]
+    world = dict(zip([letters[axis] for axis in order], truth, strict=True))
+    found = new.data_to_world(case.middle[places])
+    np.testing.assert_allclose(found, [world[letter] for letter in new.axis_labels], atol=1e-6)
+    spans = [letters.index(letter) for letter in new.axis_labels]
+    expected = np.transpose(plain, [*spans, *range(n_axes, plain.ndim)])
+    np.testing.assert_array_equal(np.asarray(image_array(new)[...]), expected)
+
+
+def test_a_layer_may_become_rgb_or_channels_and_wrong_letters_are_named() -> None:
+    viewer = ViewerModel()
+    pixels = np.random.default_rng(0).integers(0, 255, (3, 24, 28)).astype(np.uint8)
+    layer = viewer.add_image(pixels, scale=(1, 0.5, 0.25), translate=(0, 3, 4), name="a")
+    colors, view = arranged_layer(viewer, layer, "syx")
+    assert colors.rgb
+    assert view == ImageView(rgb=True)
+    np.testing.assert_allclose(colors.data_to_world((2, 4)), (4, 5))
+    again, view = arranged_layer(viewer, colors, "yxc")
+    assert view == ImageView(channel_axis=0)
+    np.testing.assert_allclose(again.data_to_world((1, 2, 4)), (1, 4, 5))
+    np.testing.assert_array_equal(again.data, pixels)
+    same, _ = arranged_layer(viewer, again, "zyx")
+    assert same is again
+    assert axes_text(same) == "ZYX"
+    with pytest.raises(ImageError, match="“a” has 3 axes of 3 × 24 × 28"):
+        arranged_layer(viewer, same, "yx")

@@ -15,6 +15,7 @@ from qtpy.QtWidgets import (
     QFormLayout,
     QGridLayout,
     QLabel,
+    QLineEdit,
     QToolButton,
     QVBoxLayout,
     QWidget,
@@ -100,6 +101,7 @@ class SettingsPopup(Popup):
 class ChannelsPopup(Popup):
     """Which axis holds channels, their colours, and the contrast."""
 
+    axes_named = Signal(str)
     axis_chosen = Signal(object)
     edited = Signal(object)
 
@@ -107,6 +109,13 @@ class ChannelsPopup(Popup):
         super().__init__(parent)
         self._shown = ImageView()
         self._limits: tuple[float, float] | None = None
+        self.axes = QLineEdit()
+        self.axes.setPlaceholderText("for example ZCYX")
+        self.axes.setToolTip(
+            "What each axis of the array is, where napari does not know: Y rows, X columns, "
+            "Z depth, T time, C channels, S red, green, blue, or any other letter"
+        )
+        self.axes.returnPressed.connect(lambda: self.axes_named.emit(self.axes.text()))
         self.axis = QComboBox()
         self.axis.setToolTip("The axis that holds channels; the others are planes")
         self.axis.activated.connect(lambda *_: self.axis_chosen.emit(self.axis.currentData()))
@@ -115,6 +124,7 @@ class ChannelsPopup(Popup):
         self.contrast.setToolTip("Which values are black and white to the model")
         self.contrast.activated.connect(lambda *_: self._report_contrast())
         form = QFormLayout()
+        form.addRow("Axes", self.axes)
         form.addRow("Channels", self.axis)
         form.addRow("Contrast", self.contrast)
         self._grid = QGridLayout()
@@ -124,10 +134,15 @@ class ChannelsPopup(Popup):
         layout.addWidget(hint("The model sees the channels that are on, added up in colour."))
 
     def show_view(
-        self, shown: ImageView, shape: Sequence[int], limits: tuple[float, float] | None
+        self,
+        shown: ImageView,
+        shape: Sequence[int],
+        limits: tuple[float, float] | None,
+        axes: str = "",
     ) -> None:
-        """Show how an image of a shape is looked at."""
+        """Show how an image of a shape is looked at, and what its axes are called."""
         self._shown, self._limits = shown, limits
+        self.axes.setText(axes)
         self.axis.clear()
         self.axis.addItem("RGB" if shown.rgb else "none", None)
         if not shown.rgb and len(shape) > 2:
