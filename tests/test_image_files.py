@@ -101,8 +101,12 @@ def test_planar_rgb_is_brought_to_the_last_axis(tmp_path: Path, colors: np.ndarr
 
 
 def test_tiff_compression_that_tifffile_leaves_out_is_read(
-    tmp_path: Path, gray: np.ndarray
+    tmp_path: Path, gray: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    def refuse(*_: object) -> None:
+        raise ValueError("requires the 'imagecodecs' package")
+
+    monkeypatch.setattr(tifffile.TiffPageSeries, "asarray", refuse)
     frames = [Image.fromarray(gray), Image.fromarray(255 - gray)]
     frames[0].save(
         tmp_path / "a.tif", save_all=True, append_images=frames[1:], compression="tiff_lzw"
