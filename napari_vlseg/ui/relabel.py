@@ -19,6 +19,7 @@ from napari_vlseg.ui.jobs import settle_job
 from napari_vlseg.ui.layers import class_of, heatmaps_of, show_heatmap
 from napari_vlseg.ui.results import Place
 from napari_vlseg.ui.runner import Handlers
+from napari_vlseg.ui.shelf import are_the_same
 from napari_vlseg.workflow.propose import preview
 
 if TYPE_CHECKING:
@@ -164,7 +165,7 @@ class Relabeller:
     def _on_settled(self, place: Place, asked: Proposals, look: Look, written: Written) -> None:
         controller = self._controller
         record = controller.results.record(place.image, place.key)
-        if record is None or record.proposals is not asked:
+        if record is None or not are_the_same(record.proposals, asked):
             return
         with controller.told():
             if controller.results.write(place, written) is None:
