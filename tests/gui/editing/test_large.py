@@ -94,7 +94,8 @@ def test_an_answer_that_was_put_away_is_settled_again() -> None:
         segment(controller, "cells")
         segment(controller, "nuclei")
     go_to(controller, 0)
-    assert controller.record is not None and controller.record.proposals is not None
+    assert controller.record is not None
+    assert controller.record.proposals is not None
     assert isinstance(controller.record.proposals.probabilities, np.memmap)
     layer = labels_of(controller)
     assert layer.data[0].any()
