@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from functools import partial
 
 from napari_vlseg.errors import SettingsError
@@ -12,6 +13,7 @@ from napari_vlseg.models.base import PromptableSegmenter
 from napari_vlseg.workflow.batch import Outcome, write_proposals
 from napari_vlseg.workflow.cache import EmbeddingCache
 from napari_vlseg.workflow.everything import EverythingSettings, segment_everything
+from napari_vlseg.workflow.fingerprints import model_identity
 from napari_vlseg.workflow.jobs import Job
 
 
@@ -45,6 +47,7 @@ def everything_in_files(
     index: Sequence[int],
     channels: Sequence[Channel],
     cache: EmbeddingCache | None,
+    redo: bool,
 ) -> Work[tuple[Outcome, ...]]:
     """Outline all objects of image files; a threshold is the lowest predicted IoU.
 
@@ -55,4 +58,5 @@ def everything_in_files(
     if threshold is not None:
         settings = EverythingSettings(min_size=min_size, least_score=threshold)
     work = partial(segment_everything, model, cache=cache, settings=settings)
-    return write_proposals(jobs, work, index=index, channels=channels)
+    question = {"models": [model_identity(model.info)], "everything": asdict(settings)}
+    return write_proposals(jobs, work, question, index=index, channels=channels, redo=redo)

@@ -23,7 +23,13 @@ _MODEL = "Model"
 
 
 def segment(
-    images: Annotated[list[Path], typer.Argument(metavar="IMAGE", help="Images to segment.")],
+    images: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="IMAGES",
+            help='Images, folders of images, and patterns in quotes, such as "slides/**/*.tif".',
+        ),
+    ],
     out: Out,
     text: Annotated[
         list[str] | None,
@@ -196,6 +202,13 @@ def segment(
         bool,
         typer.Option("--offline", help="Never download a model.", rich_help_panel=_MODEL),
     ] = False,
+    redo: Annotated[
+        bool,
+        typer.Option(
+            "--redo",
+            help="Also segment what an earlier run into DIR has done in just this way.",
+        ),
+    ] = False,
     cache: CacheFolder = None,
     no_cache: NoCache = False,
     as_json: AsJson = False,
@@ -203,9 +216,10 @@ def segment(
 ) -> None:
     """Segment images by text, by reference regions, by both, or without a prompt.
 
-    Writes DIR/<stem>.tif (labels, 0 is background) and DIR/proposals.json
-    (one record per object). Files of an earlier run are replaced, other
-    files never.
+    Writes DIR/<stem>.tif (labels, 0 is background), DIR/proposals.json (one
+    record per object) and the tables summary and objects. Folders below the
+    given one are kept below DIR. The same command again goes on where it was
+    stopped. Files of an earlier run are replaced, other files never.
     """
     with reporting(as_json, debug) as reporter:
         from napari_vlseg.cli.cache import open_cache
@@ -216,6 +230,7 @@ def segment(
         from napari_vlseg.proposals import PostProcess
         from napari_vlseg.visual_prompts import VisualPromptSettings
         from napari_vlseg.workflow.batch import segment_files
+        from napari_vlseg.workflow.inputs import find_inputs, left_out
         from napari_vlseg.workflow.jobs import plan_jobs
         from napari_vlseg.workflow.refine import check_instances
 
@@ -225,7 +240,11 @@ def segment(
             "index": parse_plane(plane),
             "channels": parse_channels(channel or ()),
             "cache": None if no_cache else open_cache(cache),
+            "redo": redo,
         }
+        found, others = find_inputs(images, out)
+        if others:
+            reporter.note(left_out(others))
         if everything:
             check_goes_with_everything(
                 {
@@ -237,7 +256,7 @@ def segment(
                     "--edges": edges is not None,
                 }
             )
-            jobs = plan_jobs(images, out, probabilities=probabilities)
+            jobs = plan_jobs(found, out, probabilities=probabilities)
             clicking = registry.require_promptable(
                 load(model or registry.DEFAULT_CLICK_MODEL, device, offline, reporter)
             )
@@ -251,7 +270,7 @@ def segment(
         post = PostProcess(mode="semantic" if semantic else "instances", min_size=min_size)
         if refine is not None:
             check_instances(post.mode)
-        jobs = plan_jobs(images, out, probabilities=probabilities, inputs=inputs)
+        jobs = plan_jobs(found, out, probabilities=probabilities, inputs=inputs)
         segmenter = registry.require_dense(
             load(model or registry.DEFAULT_MODEL, device, offline, reporter)
         )
@@ -284,10 +303,11 @@ def _report(reporter: Reporter, outcomes: Sequence[Outcome], model: ModelInfo, o
 
     from napari_vlseg.workflow.records import RECORDS_NAME
 
-    failed = [outcome for outcome in outcomes if outcome.error]
+    failed = [outcome for outcome in outcomes if outcome.status == "failed"]
+    has_labels = any(outcome.labels for outcome in outcomes)
     document: dict[str, Any] = {
         "out": str(out),
-        "records": None if len(failed) == len(outcomes) else str(out / RECORDS_NAME),
+        "records": str(out / RECORDS_NAME) if has_labels else None,
         "model": str(model),
         "device": model.device,
         "images": [outcome.to_dict() for outcome in outcomes],
@@ -299,7 +319,7 @@ def _report(reporter: Reporter, outcomes: Sequence[Outcome], model: ModelInfo, o
             counts = [str(outcome.classes[name]) for name in _class_names(outcomes)]
             table.add_row(Path(outcome.image).name, *counts, f"{outcome.coverage:.1%}")
     if table.row_count:
-        reporter.result(document, table, f"Labels and {RECORDS_NAME} are in {out}")
+        reporter.result(document, table, f"Labels, {RECORDS_NAME} and tables are in {out}")
     else:
         reporter.result(document)
     if failed:

@@ -1,17 +1,17 @@
-"""Many image files to one folder of label images, with one record per object beside them."""
+"""Many image files to one folder of label images, with records and tables beside them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, replace
 from functools import partial
-from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
 
-from napari_vlseg.errors import ImageError, VlsegError
+from napari_vlseg.errors import ExportError, ImageError, VlsegError
 from napari_vlseg.events import Notice, Progress, Work
+from napari_vlseg.files import writing
 from napari_vlseg.images import (
     Channel,
     SourceImage,
@@ -24,45 +24,15 @@ from napari_vlseg.models.base import DenseSegmenter, PromptableSegmenter
 from napari_vlseg.prompts import PromptTable
 from napari_vlseg.proposals import PostProcess, Proposals
 from napari_vlseg.workflow.cache import EmbeddingCache
+from napari_vlseg.workflow.fingerprints import image_stamp, model_identity
 from napari_vlseg.workflow.jobs import Job
 from napari_vlseg.workflow.label_files import write_labels, write_probabilities
-from napari_vlseg.workflow.records import object_records, write_records
+from napari_vlseg.workflow.outcomes import BatchLedger, Outcome, closing_notices
 from napari_vlseg.workflow.refine import propose_refined
 
+__all__ = ["Outcome", "read_plane", "segment_files", "write_proposals"]
+
 ProposePlane: TypeAlias = Callable[[np.ndarray], Work[Proposals]]
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of one image.
-
-    Attributes
-    ----------
-    image : str
-        Path as given.
-    labels, probabilities : str or None
-        Files written.
-    n_objects : int
-        Rows of the object table: objects, or classes present when semantic.
-    classes : dict of str to int
-        The same by class; a class that was not found has 0.
-    coverage : float
-        Share of the pixels that are labelled, in [0, 1].
-    error : str or None
-        Why nothing was written.
-    """
-
-    image: str
-    labels: str | None = None
-    probabilities: str | None = None
-    n_objects: int = 0
-    classes: dict[str, int] = field(default_factory=dict)
-    coverage: float = 0.0
-    error: str | None = None
-
-    def to_dict(self) -> dict[str, Any]:
-        """JSON form."""
-        return asdict(self)
 
 
 def segment_files(
@@ -77,6 +47,7 @@ def segment_files(
     index: Sequence[int] = (),
     channels: Sequence[Channel] = (),
     cache: EmbeddingCache | None = None,
+    redo: bool = False,
 ) -> Work[tuple[Outcome, ...]]:
     """Segment images by prompts and write their labels and records; see `write_proposals`.
 
@@ -86,7 +57,7 @@ def segment_files(
         From `napari_vlseg.workflow.jobs.plan_jobs`.
     model, prompts, outliner, postprocess, working_scale, edges
         See `napari_vlseg.workflow.refine.propose_refined`.
-    index, channels
+    index, channels, redo
         See `write_proposals`.
     cache : EmbeddingCache, optional
         Images that were encoded before are not encoded again.
@@ -100,42 +71,61 @@ def segment_files(
     tuple of Outcome
         One for each job.
     """
+    post = postprocess or PostProcess()
     propose_plane = partial(
         propose_refined,
         model,
         prompts=prompts,
         outliner=outliner,
-        postprocess=postprocess,
+        postprocess=post,
         working_scale=working_scale,
         edges=edges,
         cache=cache,
     )
-    return write_proposals(jobs, propose_plane, index=index, channels=channels)
+    question = {
+        "prompts": prompts.to_json(),
+        "models": [
+            model_identity(model.info),
+            model_identity(None if outliner is None else outliner.info),
+        ],
+        "postprocess": asdict(post),
+        "working_scale": working_scale,
+        "edges": edges,
+    }
+    return write_proposals(jobs, propose_plane, question, index=index, channels=channels, redo=redo)
 
 
 def write_proposals(
     jobs: Sequence[Job],
     propose_plane: ProposePlane,
+    question: Mapping[str, Any],
     *,
     index: Sequence[int] = (),
     channels: Sequence[Channel] = (),
+    redo: bool = False,
 ) -> Work[tuple[Outcome, ...]]:
-    """Segment images one after another and write their labels and records.
+    """Segment images one after another and write their labels, records and tables.
 
     An image that fails does not keep the others from being written. Files of an earlier run
     are replaced one by one, each when its successor is complete; the records of images that
-    are not part of this run, or that failed, stay.
+    are not part of this run, or that failed, stay. An image whose labels are there, made of
+    the same file by the same question, is not segmented again.
 
     Parameters
     ----------
     jobs : sequence of Job
-        From `napari_vlseg.workflow.jobs.plan_jobs`.
+        From `napari_vlseg.workflow.jobs.plan_jobs`, all into one folder.
     propose_plane : callable
         Takes a plane, float32 (H, W, 3) in [0, 1], and gives the work that makes proposals.
+    question : mapping
+        JSON values that say what `propose_plane` does; with another question, images are
+        segmented again.
     index : sequence of int
         Position on each leading axis of the images.
     channels : sequence of Channel
         Which channels are looked at, and in which colours; all of them when empty.
+    redo : bool
+        Whether images are segmented again that are done already.
 
     Yields
     ------
@@ -145,29 +135,55 @@ def write_proposals(
     -------
     tuple of Outcome
         One for each job.
+
+    Raises
+    ------
+    ExportError
+        If the journal of the folder is damaged, or the tables can't be written.
     """
+    if not jobs:
+        return ()
+    looked_at = {"index": list(index), "channels": [asdict(channel) for channel in channels]}
+    ledger = BatchLedger(jobs[0].out, {**question, **looked_at}, redo)
     outcomes: list[Outcome] = []
-    records: list[dict[str, Any]] = []
     try:
         for done, job in enumerate(jobs):
             yield Progress("images", done, len(jobs))
-            try:
-                source = read_image(job.image)
-                plane = read_plane(source, index, channels)
-                proposals = yield from propose_plane(plane)
-                _write(job, source, proposals)
-            except VlsegError as error:
-                yield Notice(f"{job.image}: {error}")
-                outcomes.append(Outcome(str(job.image), error=str(error)))
-            else:
-                outcomes.append(_outcome(job, proposals))
-                records += object_records(str(job.image), job.labels.name, proposals)
+            outcome = ledger.kept(job)
+            if outcome is None:
+                outcome = yield from _segment_file(job, propose_plane, index, channels, ledger)
+            outcomes.append(outcome)
         yield Progress("images", len(jobs), len(jobs))
     finally:  # also when cancelled: labels that were replaced need their new records
-        done_files = [Path(o.labels).name for o in outcomes if o.labels is not None]
-        if done_files:
-            write_records(jobs[0].labels.parent, done_files, records)
+        ledger.publish()
+    for message in closing_notices(outcomes):
+        yield Notice(message)
     return tuple(outcomes)
+
+
+def _segment_file(
+    job: Job,
+    propose_plane: ProposePlane,
+    index: Sequence[int],
+    channels: Sequence[Channel],
+    ledger: BatchLedger,
+) -> Work[Outcome]:
+    try:
+        # Before it is read, so that a change meanwhile is noticed by the next run.
+        stamp = image_stamp(job.image) if job.image.exists() else ""
+        source = read_image(job.image)
+    except VlsegError as error:
+        if job.is_named:
+            yield Notice(f"{job.image}: {error}")
+        return ledger.failed(job, str(error), "failed" if job.is_named else "unreadable")
+    try:
+        plane = read_plane(source, index, channels)
+        proposals = yield from propose_plane(plane)
+        _write(job, source, proposals)
+    except VlsegError as error:
+        yield Notice(f"{job.image}: {error}")
+        return ledger.failed(job, str(error))
+    return ledger.done(job, source, proposals, stamp)
 
 
 def read_plane(
@@ -200,18 +216,8 @@ def read_plane(
 
 
 def _write(job: Job, source: SourceImage, proposals: Proposals) -> None:
+    with writing(job.labels.parent, ExportError):
+        job.labels.parent.mkdir(parents=True, exist_ok=True)
     if job.probabilities is not None:
         write_probabilities(job.probabilities, proposals, source)
     write_labels(job.labels, proposals, source)
-
-
-def _outcome(job: Job, proposals: Proposals) -> Outcome:
-    counts = proposals.objects["class"].value_counts()
-    return Outcome(
-        str(job.image),
-        str(job.labels),
-        None if job.probabilities is None else str(job.probabilities),
-        len(proposals.objects),
-        {name: int(counts.get(name, 0)) for name in proposals.classes},
-        float(np.count_nonzero(proposals.labels) / proposals.labels.size),
-    )
