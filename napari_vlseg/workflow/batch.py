@@ -84,10 +84,7 @@ def segment_files(
     )
     question = {
         "prompts": prompts.to_json(),
-        "models": [
-            model_identity(model.info),
-            model_identity(None if outliner is None else outliner.info),
-        ],
+        "models": [model_identity(one.info) for one in (model, outliner) if one is not None],
         "postprocess": asdict(post),
         "working_scale": working_scale,
         "edges": edges,
