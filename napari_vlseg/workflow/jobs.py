@@ -10,7 +10,7 @@ from napari_vlseg.errors import ExportError
 from napari_vlseg.files import writing
 from napari_vlseg.workflow.inputs import InputImage
 from napari_vlseg.workflow.label_files import check_replaceable
-from napari_vlseg.workflow.run_folder import RunFolder
+from napari_vlseg.workflow.results_folder import ResultsFolder
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def plan_jobs(
                 f"The labels would overwrite the input “{output}”: choose another folder."
             )
         check_replaceable(output)
-    RunFolder(out).check()
+    ResultsFolder(out).check()
     with writing(out, ExportError):
         out.mkdir(parents=True, exist_ok=True)
     return jobs

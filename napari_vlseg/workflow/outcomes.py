@@ -16,7 +16,7 @@ from napari_vlseg.proposals import Proposals
 from napari_vlseg.workflow.fingerprints import image_stamp, question_fingerprint
 from napari_vlseg.workflow.jobs import Job
 from napari_vlseg.workflow.records import object_records
-from napari_vlseg.workflow.run_folder import RunEntry, RunFolder
+from napari_vlseg.workflow.results_folder import ResultsFolder, RunEntry
 from napari_vlseg.workflow.run_tables import NO_PARQUET, has_parquet
 
 _NAMED = 3
@@ -72,7 +72,7 @@ class BatchLedger:
     """
 
     def __init__(self, out: Path, question: Mapping[str, Any], redo: bool = False) -> None:
-        self._folder = RunFolder(out)
+        self._folder = ResultsFolder(out)
         self._fingerprint = question_fingerprint(question)
         self._finished = {} if redo else self._folder.finished()
 

@@ -12,7 +12,7 @@ from skimage.io import imread, imsave
 
 from napari_vlseg.events import Notice, Progress
 from napari_vlseg.workflow import run_tables
-from napari_vlseg.workflow.run_folder import JOURNAL_NAME
+from napari_vlseg.workflow.results_folder import JOURNAL_NAME
 from tests.workflow.killed_batch import segment_folder
 
 N_IMAGES = 12

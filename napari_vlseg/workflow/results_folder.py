@@ -101,7 +101,7 @@ class RunEntry:
         return json.dumps(asdict(self), ensure_ascii=False)
 
 
-class RunFolder:
+class ResultsFolder:
     """The journal of a folder of results, and the files that are made of it.
 
     Parameters
