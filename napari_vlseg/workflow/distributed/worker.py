@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -23,10 +24,12 @@ from napari_vlseg.models.adapters import SUFFIX
 from napari_vlseg.models.base import DenseSegmenter, LatticeSegmenter
 from napari_vlseg.models.devices import choose_device, choose_dtype, precision_name
 from napari_vlseg.models.registry import load
-from napari_vlseg.models.spec import AnyModel
 from napari_vlseg.proposals import ModelInfo
 from napari_vlseg.workflow.distributed.recipes import ModelRecipe
 from napari_vlseg.workflow.plane_tasks import PlaneAnswer, PlaneQuestion, PlaneTask, answer_plane
+
+if TYPE_CHECKING:
+    from napari_vlseg.models.spec import AnyModel
 
 _DEVICE = "auto"
 _ONE_AT_A_TIME = threading.Lock()
