@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import importlib.util
+import threading
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future as ThreadFuture
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from napari_vlseg.errors import ClusterError, VlsegError
 from napari_vlseg.events import Notice, Progress, Work, run
@@ -17,8 +18,6 @@ from napari_vlseg.workflow.distributed.versions import installed_versions, versi
 
 if TYPE_CHECKING:
     from distributed import Client, Future, Security
-
-R = TypeVar("R")
 
 PROTOCOLS = ("tcp://", "tls://")
 """How the address of a scheduler begins."""
@@ -105,17 +104,31 @@ class Cluster:
         self._look()
         return _PER_WORKER * max(1, self._n_workers)
 
-    def submit(self, call: Callable[..., Any], *args: Any) -> Future[Any]:
-        """Have a function called on any worker; what it needs travels with it."""
+    def submit(self, call: Callable[..., Any], *args: Any, near: str = "") -> Future[Any]:
+        """Have a function called; what it needs travels with it.
+
+        Parameters
+        ----------
+        call : callable
+        *args : object
+        near : str
+            Address of the worker that should do it, if it is there; any if empty.
+        """
         import dask
 
         # Pixels are part of the task, so that no worker needs them from a folder or from another
         # worker, and a task whose worker is lost can be done by the next.
         with dask.config.set({"distributed.admin.large-graph-warning-threshold": _LARGEST_TASK}):
-            return self.client.submit(call, *args, pure=False)
+            return self.client.submit(
+                call,
+                *args,
+                pure=False,
+                workers=[near] if near else None,
+                allow_other_workers=bool(near),
+            )
 
-    def ask(self, call: Callable[..., R], *args: Any) -> Work[R]:
-        """Have a function called on any worker, and wait.
+    def ask(self, call: Callable[..., Any], *args: Any, near: str = "") -> Work[Any]:
+        """Have a function called by a worker, and wait for what it gives.
 
         Yields
         ------
@@ -127,12 +140,12 @@ class Cluster:
         VlsegError
             What the function raised, or `ClusterError`.
         """
-        future = self.submit(call, *args)
+        future, is_done = self.submit(call, *args, near=near), threading.Event()
+        future.add_done_callback(lambda _: is_done.set())
         try:
-            while not future.done():
+            while not is_done.wait(POLL_S):
                 self._look()
                 yield Progress(STAGE, 0, 1)
-                time.sleep(POLL_S / 2)
             return self.result(future)
         finally:
             self.cancel([future])

@@ -23,8 +23,14 @@ from napari_vlseg.events import run
 from napari_vlseg.models.adapters import SUFFIX
 from napari_vlseg.models.base import DenseSegmenter, LatticeSegmenter
 from napari_vlseg.models.devices import choose_device, choose_dtype, precision_name
-from napari_vlseg.models.registry import load
+from napari_vlseg.models.registry import load, require_dense
 from napari_vlseg.proposals import ModelInfo
+from napari_vlseg.workflow.blocks.tasks import (
+    BlockAnswer,
+    BlockQuestion,
+    BlockTask,
+    answer_steps,
+)
 from napari_vlseg.workflow.distributed.recipes import ModelRecipe
 from napari_vlseg.workflow.plane_tasks import PlaneAnswer, PlaneQuestion, PlaneTask, answer_plane
 
@@ -104,6 +110,12 @@ def propose_planes(
     return replace(
         answer, proposals=replace(answer.proposals, probabilities=none, disagreement=None)
     )
+
+
+def answer_block(model: PreparedModel, question: BlockQuestion, task: BlockTask) -> BlockAnswer:
+    """Answer a `BlockTask`."""
+    with at_work(model.threads):
+        return run(answer_steps(require_dense(loaded(model.recipe)), question, task))
 
 
 @contextmanager
