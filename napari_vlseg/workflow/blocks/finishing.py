@@ -59,6 +59,7 @@ class Labelling:
         self.post = post
         self.halo = round(HALO * max(1.0, run.grid.scale))
         self._folder = objects_folder(run, self.thresholds, post)
+        self._wanted = frozenset(run.blocks)
         self._keys: dict[tuple[int, int], str] = {}
         self._labelled: set[tuple[int, int]] = set()
         self._recent: OrderedDict[tuple[int, int], BlockObjects] = OrderedDict()
@@ -73,23 +74,28 @@ class Labelling:
         block = grid.block(number)
         ready = False
         for other in grid.touching(*_wider(block.window, self.halo)):
-            if (place, other.number) not in self._labelled and self._is_ready(place, other):
+            if other.number in self._wanted and self._is_ready(place, other):
                 yield from self._label(place, other)
                 ready = ready or other.number == number
-        if not ready and self._looks < _FIRST_LOOKS:
+        if not ready and number in self._wanted and self._looks < _FIRST_LOOKS:
             self._looks += 1
             yield from self._show_alone(place, block)
 
     def label_all(self) -> Work[None]:
         """Label every block of a run whose blocks are all done."""
-        planes, blocks = self.run.planes, range(len(self.run.grid))
+        planes, blocks = self.run.planes, self.run.blocks
         for place, index in enumerate(planes):
-            for number in blocks:
+            for number in self.needed():
                 self._keys[place, number] = self.run.store.key(plane_name(index), number)
-            for number in blocks:
-                done = place * len(blocks) + number
+            for done, number in enumerate(blocks, start=place * len(blocks)):
                 yield Progress("drawing labels", done, len(planes) * len(blocks))
                 yield from self._label(place, self.run.grid.block(number))
+
+    def needed(self) -> list[int]:
+        """Numbers of the blocks that must be answered on each plane, near ones first."""
+        blocks = map(self.run.grid.block, self.run.blocks)
+        seen = [[block.number, *self._around(block)] for block in blocks]
+        return list(dict.fromkeys([n for n, *_ in seen] + [n for some in seen for n in some]))
 
     def objects(self, place: int, number: int) -> BlockObjects:
         """What a block holds."""
@@ -108,6 +114,8 @@ class Labelling:
         return self.run.grid.touching(*around(block, self.run.grid.shape, self.halo))
 
     def _is_ready(self, place: int, block: Block) -> bool:
+        if (place, block.number) in self._labelled:
+            return False
         return all((place, one.number) in self._keys for one in self._seen_by(block))
 
     def _label(self, place: int, block: Block) -> Work[None]:
@@ -235,18 +243,19 @@ def finish(labelling: Labelling, out: Any, notices: tuple[str, ...]) -> Work[Blo
 
 def _number(labelling: Labelling, place: int, offset: int) -> Work[PlaneObjects]:
     """Final numbers of the objects of a plane."""
-    grid = labelling.run.grid
+    run = labelling.run
     facts: dict[int, BlockObjects] = {}
-    for number in range(len(grid)):
+    for number in sorted(run.blocks):
         found = labelling.objects(place, number)
         facts[number] = replace(found, labels=np.zeros((0, 0), np.int32))
     stitcher = None
     if labelling.post.mode != "semantic":
         stitcher = Stitcher({number: len(found.classes) for number, found in facts.items()})
-        for one, other in neighbours(grid):
-            a, b = (labelling.objects(place, block.number) for block in (one, other))
-            stitcher.join(one.number, a, other.number, b)
-            yield Progress("joining blocks", one.number, len(grid))
+        for one, other in neighbours(run.grid):
+            if one.number in facts and other.number in facts:
+                a, b = (labelling.objects(place, block.number) for block in (one, other))
+                stitcher.join(one.number, a, other.number, b)
+                yield Progress("joining blocks", one.number, len(run.grid))
     return number_objects(facts, stitcher, offset)
 
 
@@ -256,7 +265,7 @@ def _write(
     """Write a plane; gives the pixels of each label where the plane was enlarged."""
     run, grid = labelling.run, labelling.run.grid
     areas: dict[int, int] = {}
-    for number in range(len(grid)):
+    for number in sorted(run.blocks):
         block = grid.block(number)
         core = found.numbers[number][labelling.objects(place, number).core(block)]
         whole = run.enlarged(block, core)

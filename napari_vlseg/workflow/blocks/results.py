@@ -32,6 +32,8 @@ class BlockRun:
         How many planes there are along each leading axis.
     shape : tuple of int
         (H, W) of the labels; a multiple of that of the grid where a coarser level was read.
+    blocks : tuple of int
+        Numbers of the blocks of each plane that are labelled.
     prompts : PromptTable
     model : ModelInfo
     working_scale : float or None
@@ -43,6 +45,7 @@ class BlockRun:
     planes: tuple[Index, ...]
     leading: tuple[int, ...]
     shape: tuple[int, int]
+    blocks: tuple[int, ...]
     prompts: PromptTable
     model: ModelInfo
     working_scale: float | None = None

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import queue
+import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +20,7 @@ from napari_vlseg.prompts import ClassPrompt, PromptTable
 from napari_vlseg.proposals import PostProcess
 from napari_vlseg.workflow.blocks.background import Background
 from napari_vlseg.workflow.blocks.finishing import Labelling, finish
-from napari_vlseg.workflow.blocks.grid import plan_blocks
+from napari_vlseg.workflow.blocks.grid import BlockGrid, plan_blocks
 from napari_vlseg.workflow.blocks.levels import at_level
 from napari_vlseg.workflow.blocks.results import BlockResult, BlockRun
 from napari_vlseg.workflow.blocks.sources import BlockSource, Index, pixels_key
@@ -34,6 +36,12 @@ from napari_vlseg.workflow.cache import EmbeddingCache
 from napari_vlseg.workflow.propose import default_thresholds
 
 STAGE = "segmenting blocks"
+
+_SAMPLE_SIDE = 128
+"""Pixels along a window that is looked at for the background, for a model without tiles."""
+
+_NOTHING = 0.1
+"""Probability below which a model finds nothing in the background."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +69,7 @@ def segment_blocks(
     folder: Path,
     planes: Sequence[Index] | None = None,
     focus: Focus | None = None,
+    within: tuple[slice, slice] | None = None,
     postprocess: PostProcess | None = None,
     working_scale: float | None = None,
     edges: bool | None = None,
@@ -87,6 +96,9 @@ def segment_blocks(
         Positions on the leading axes; every plane if omitted.
     focus : Focus, optional
         Blocks near it come first, and so do planes.
+    within : tuple of slice, optional
+        Rows and columns, in pixels of the full resolution: only blocks that see some of them
+        are labelled; the whole plane if omitted.
     postprocess, working_scale, edges
         See `napari_vlseg.workflow.propose.propose`.
     cache : EmbeddingCache, optional
@@ -131,17 +143,19 @@ def segment_blocks(
         chosen,
         whole.leading,
         whole.shape,
+        _blocks(grid, whole, within, _centre(focus, whole, seen)),
         prompts,
         model.info,
         question.working_scale,
         edges,
     )
     post, thresholds = postprocess or PostProcess(), default_thresholds(model, prompts)
-    job = _Job(run, seen, Labelling(run, thresholds, post), _centre(focus, whole, seen))
+    job = _Job(run, seen, Labelling(run, thresholds, post))
+    answering = runner or LocalRunner(model, cache)
     if skip_empty:
         yield Progress("looking for the background", 0, 0)
-        job.background = Background.of(seen, chosen)
-    yield from job.answer(runner or LocalRunner(model, cache), question)
+        yield from job.learn_background(answering, question)
+    yield from job.answer(answering, question)
     return (yield from finish(job.labelling, out, tuple(job.notices)))
 
 
@@ -152,12 +166,30 @@ class _Job:
     run: BlockRun
     source: BlockSource
     labelling: Labelling
-    centre: tuple[float, float] | None
-    background: Background = field(default_factory=lambda: Background(None))
+    background: Background = field(default_factory=Background)
     notices: list[str] = field(default_factory=list)
     _keys: dict[int, str] = field(default_factory=dict)
     _settled: queue.SimpleQueue[tuple[int, bool]] = field(default_factory=queue.SimpleQueue)
+    _stopped: threading.Event = field(default_factory=threading.Event)
     _done: int = 0
+    _needed: list[int] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._needed = self.labelling.needed()
+
+    def learn_background(self, runner: BlockRunner, question: BlockQuestion) -> Work[None]:
+        """Find out what may be left out: where there is nothing, and the model says so."""
+        grid = self.run.grid
+        side = round(grid.side * grid.scale) if grid.side else _SAMPLE_SIDE
+        background = Background.of(self.source, self.run.planes, side)
+        if background.pixels is None:
+            return
+        for event in runner.answers(question, iter([BlockTask(0, background.pixels)])):
+            if isinstance(event, BlockAnswer):
+                if event.probabilities.max() < _NOTHING:
+                    self.background = background
+            else:
+                yield event
 
     def answer(self, runner: BlockRunner, question: BlockQuestion) -> Work[None]:
         """Have all blocks answered that are not done yet."""
@@ -172,6 +204,7 @@ class _Job:
                 yield from self._take_settled()
                 yield self._progress()
         finally:
+            self._stopped.set()
             close = getattr(answers, "close", None)
             if close is not None:
                 close()
@@ -180,9 +213,10 @@ class _Job:
     def _tasks(self) -> Iterator[BlockTask]:
         """Blocks whose answers are not there; runs in the thread that reads."""
         grid = self.run.grid
-        order = grid.order(self.centre)
         for place, index in enumerate(self.run.planes):
-            for number in order:
+            for number in self._needed:
+                if self._stopped.is_set():
+                    return
                 block, name = grid.block(number), plane_name(index)
                 pixels = self.source.read(index, *block.window)
                 task = place * len(grid) + number
@@ -224,7 +258,7 @@ class _Job:
         yield from self.labelling.take(place, number, self._keys.pop(task))
 
     def _progress(self) -> Progress:
-        return Progress(STAGE, self._done, len(self.run.planes) * len(self.run.grid))
+        return Progress(STAGE, self._done, len(self.run.planes) * len(self._needed))
 
     def _note(self, message: str) -> Iterator[Notice]:
         if message not in self.notices:
@@ -256,6 +290,35 @@ def _planes(
         here = focus.index
         chosen.sort(key=lambda index: sum(abs(a - b) for a, b in zip(index, here, strict=True)))
     return tuple(dict.fromkeys(chosen))
+
+
+def _blocks(
+    grid: BlockGrid,
+    whole: BlockSource,
+    within: tuple[slice, slice] | None,
+    centre: tuple[float, float] | None,
+) -> tuple[int, ...]:
+    """Blocks to label, near ones first.
+
+    Raises
+    ------
+    ImageError
+        If the part lies beside the plane.
+    """
+    order = grid.order(centre)
+    if within is None:
+        return tuple(order)
+    rows, cols = (
+        slice(int(part.start * extent / full), math.ceil(part.stop * extent / full))
+        for part, extent, full in zip(within, grid.shape, whole.shape, strict=True)
+    )
+    seen = {block.number for block in grid.touching(rows, cols)}
+    if not seen:
+        raise ImageError(
+            f"Rows {within[0].start} to {within[0].stop} and columns {within[1].start} to "
+            f"{within[1].stop} lie beside a plane of {whole.shape} pixels: choose a part of it."
+        )
+    return tuple(number for number in order if number in seen)
 
 
 def _centre(

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 
-from napari_vlseg.events import Event, Work
+from napari_vlseg.events import Event, Progress, Work
 from napari_vlseg.images import ImageView, extract_plane, leading_axes
 from napari_vlseg.models.base import DenseSegmenter
 from napari_vlseg.prompts import PromptTable
 from napari_vlseg.tiling import TilePlan
 from napari_vlseg.workflow.cache import EmbeddingCache
 from napari_vlseg.workflow.propose import probability_maps
+
+_SECONDS_BETWEEN_EVENTS = 0.1
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,6 +147,13 @@ class LocalRunner:
         """See `BlockRunner.answers`."""
         with ThreadPoolExecutor(1, "read-blocks") as reading:
             ahead: Future[BlockTask | None] = reading.submit(next, tasks, None)
-            while (task := ahead.result()) is not None:
+            while (task := (yield from _waiting(ahead))) is not None:
                 ahead = reading.submit(next, tasks, None)
                 yield (yield from answer_steps(self._model, question, task, self._cache))
+
+
+def _waiting(ahead: Future[BlockTask | None]) -> Work[BlockTask | None]:
+    """The next task; while it is read, whoever listens can stop."""
+    while not wait([ahead], _SECONDS_BETWEEN_EVENTS).done:
+        yield Progress("reading", 0, 0)
+    return ahead.result()
