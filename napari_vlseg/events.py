@@ -9,8 +9,11 @@ the generator, which takes effect at the next event.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    import numpy as np
 
 T = TypeVar("T")
 
@@ -45,7 +48,27 @@ class Notice:
     message: str
 
 
-Event = Progress | Notice
+@dataclass(frozen=True, eq=False)
+class Partial:
+    """A part of the result that can be shown already.
+
+    Attributes
+    ----------
+    index : tuple of int
+        Position of the plane on each leading axis.
+    rows, cols : slice
+        Where the part lies on the plane.
+    labels : numpy.ndarray, shape (rows, cols), integer
+        Objects there; 0 is background.
+    """
+
+    index: tuple[int, ...]
+    rows: slice
+    cols: slice
+    labels: np.ndarray = field(repr=False)
+
+
+Event = Progress | Notice | Partial
 Work = Generator[Event, None, T]
 
 
