@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from napari_vlseg.errors import ProjectError
 from napari_vlseg.files import atomic_write_text, reading
+
+V = TypeVar("V")
 
 _FORMAT = "napari-vlseg propagation 1"
 
@@ -136,10 +138,8 @@ class PropagationLog:
         return {
             "format": _FORMAT,
             "model": self.model,
-            "sources": {
-                str(n): {str(p): s for p, s in of.items()} for n, of in self.sources.items()
-            },
-            "scores": {str(n): {str(p): s for p, s in of.items()} for n, of in self.scores.items()},
+            "sources": _with_text_keys(self.sources),
+            "scores": _with_text_keys(self.scores),
             "stops": [asdict(stop) for stop in self.stops],
         }
 
@@ -155,13 +155,8 @@ class PropagationLog:
         try:
             if document["format"] != _FORMAT:
                 raise ValueError(f"its format is {document['format']}")
-            sources, scores = (
-                {
-                    int(n): {int(p): kind(v) for p, v in of.items()}
-                    for n, of in document[name].items()
-                }
-                for name, kind in (("sources", int), ("scores", float))
-            )
+            sources = _with_number_keys(document["sources"], int)
+            scores = _with_number_keys(document["scores"], float)
             stops = tuple(Stop(**stop) for stop in document["stops"])
             return cls(sources, scores, stops, str(document["model"]))
         except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -197,15 +192,23 @@ class PropagationLog:
         return cls.from_dict(document)
 
 
+def _with_text_keys(table: Mapping[int, Mapping[int, Any]]) -> dict[str, dict[str, Any]]:
+    return {str(n): {str(p): value for p, value in of.items()} for n, of in table.items()}
+
+
+def _with_number_keys(
+    table: Mapping[str, Mapping[str, Any]], kind: Callable[[Any], V]
+) -> dict[int, dict[int, V]]:
+    return {int(n): {int(p): kind(value) for p, value in of.items()} for n, of in table.items()}
+
+
 def _merged(
     old: Mapping[int, Mapping[int, Any]],
     new: Mapping[int, Mapping[int, Any]],
     dropped: Mapping[int, set[int]],
 ) -> dict[int, dict[int, Any]]:
     merged = {
-        number: {
-            plane: value for plane, value in of.items() if plane not in dropped.get(number, ())
-        }
+        number: {p: value for p, value in of.items() if p not in dropped.get(number, ())}
         for number, of in old.items()
     }
     for number, of in new.items():
