@@ -39,10 +39,10 @@ class Appearance:
     def likeness(self, other: Appearance) -> float:
         """How much two objects look alike, in (0, 1]; 1 is the same.
 
-        A difference of the size of the contrast is half alike: so much changes when the
-        surroundings are taken for the object.
+        A difference of half the contrast is half alike: so much changes where half of what is
+        taken for the object are its surroundings.
         """
-        scale = max(self.contrast, _TELLING)
+        scale = max(self.contrast / 2, _TELLING)
         away = float(np.linalg.norm(self.inside - other.inside) / np.sqrt(3))
         return float(0.5 ** (away / scale) ** 2)
 

@@ -39,7 +39,7 @@ def expected_shift(
     Returns
     -------
     tuple of float
-        (rows, cols); `velocity` where the patch is featureless or lies outside.
+        (rows, cols); `velocity` where the patch is featureless or moves out of the plane.
     """
     shape = before.shape[:2]
     top, bottom, left, right = _around(piece, shape)
@@ -48,6 +48,8 @@ def expected_shift(
         return velocity
     far = max(2, round(reach * max(piece.shape)))
     going = round(velocity[0]), round(velocity[1])
+    if _reaches_beyond((top, bottom, left, right), going, shape):
+        return velocity
     rows = slice(max(0, top + going[0] - far), min(shape[0], bottom + going[0] + far))
     cols = slice(max(0, left + going[1] - far), min(shape[1], right + going[1] + far))
     region = after[rows, cols]
@@ -73,6 +75,15 @@ def _around(piece: Piece, shape: tuple[int, ...]) -> tuple[int, int, int, int]:
         max(0, piece.left - _MARGIN),
         min(shape[1], piece.left + cols + _MARGIN),
     )
+
+
+def _reaches_beyond(
+    box: tuple[int, int, int, int], going: tuple[int, int], shape: tuple[int, ...]
+) -> bool:
+    """Whether a box that moves on leaves the plane in part: what is outside can't be compared."""
+    (top, bottom, left, right), (down, aside) = box, going
+    outside_rows = top + down < 0 or bottom + down > shape[0]
+    return outside_rows or left + aside < 0 or right + aside > shape[1]
 
 
 def _likeness(region: Plane, patch: Plane) -> npt.NDArray[np.floating]:

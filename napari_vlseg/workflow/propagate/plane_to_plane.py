@@ -42,6 +42,8 @@ Anchors = Mapping[int, Mapping[int, Piece]]
 
 _STEADY = 0.5
 _LEAST_INSIDE = 0.25
+_LEAVING = 0.9
+_LEFT = "it left the image"
 _AT_ONCE = 8
 
 
@@ -169,7 +171,10 @@ class _Follower:
         tracks: dict[int, _Track] = {}
         before: Plane | None = None
         for plane in range(first, last + 1) if step > 0 else range(last, first - 1, -1):
-            known = {n: of[plane] for n, of in self._anchors.items() if plane in of}
+            goes_on = {n for n, asked in plan.items() if plane + step in asked}
+            known = {
+                n: of[plane] for n, of in self._anchors.items() if plane in of and n in goes_on
+            }
             tracks = {n: track for n, track in tracks.items() if plane in plan[n]}
             if not tracks and not known:
                 before = None
@@ -220,7 +225,7 @@ class _Follower:
             )
             if place % _AT_ONCE == 0:
                 yield Progress("comparing", place, len(expected))
-        return (yield from self._decide(tracks, judged, plane, step))
+        return (yield from self._decide(tracks, expected, judged, plane, step))
 
     def _expected(
         self, tracks: Mapping[int, _Track], plane: int, before: Plane, after: Plane
@@ -230,7 +235,7 @@ class _Follower:
             shift = expected_shift(before, after, track.piece, track.velocity, self._settings.reach)
             moved = track.piece.moved(shift, self._shape)
             if moved is None or moved.area < _LEAST_INSIDE * track.piece.area:
-                yield self._stop(number, plane, "it left the image")
+                yield self._stop(number, plane, _LEFT)
             else:
                 expected[number] = moved
             if place % _AT_ONCE == 0:
@@ -240,6 +245,7 @@ class _Follower:
     def _decide(
         self,
         tracks: Mapping[int, _Track],
+        expected: Mapping[int, Piece],
         judged: Mapping[int, list[Candidate]],
         plane: int,
         step: int,
@@ -249,7 +255,8 @@ class _Follower:
             sound[number] = [c for c in candidates if not self._objection(tracks[number], c)]
             if not sound[number]:
                 reason = self._objection(tracks[number], candidates[0])
-                yield self._stop(number, plane, reason)
+                leaves = expected[number].area < _LEAVING * tracks[number].piece.area
+                yield self._stop(number, plane, _LEFT if leaves else reason)
         chosen, claimed = settle(sound, self._settings.most_overlap)
         for number, other in claimed.items():
             yield self._stop(number, plane, f"it can't be told from object {other}")
@@ -275,23 +282,12 @@ class _Follower:
         if track.look.standing_out(candidate.look) < settings.least_contrast:
             return "it no longer stands out from its surroundings"
         if growth < settings.least_area:
-            if self._at_border(candidate):
-                return "it left the image"
             return f"area fell to {100 * growth:.0f} %"
         if growth > settings.most_area:
             return f"area rose to {100 * growth:.0f} %"
         if candidate.score < settings.least_score:
             return f"it was not found again (score {candidate.score:.2f})"
         return ""
-
-    def _at_border(self, candidate: Candidate) -> bool:
-        top, left = candidate.outline.top, candidate.outline.left
-        rows, cols = np.nonzero(candidate.outline.mask)
-        near_start = top + rows.min() == 0 or left + cols.min() == 0
-        near_end = (top + rows.max() == self._shape[0] - 1) or (
-            left + cols.max() == self._shape[1] - 1
-        )
-        return bool(near_start or near_end)
 
     def _not_free(self, plane: int) -> Mask | None:
         """Pixels of a plane that belong to others, or were found on the way there."""
