@@ -31,10 +31,10 @@ def normalise(pixels: np.ndarray, contrast: tuple[float, float] | None = None) -
     Raises
     ------
     ImageError
-        If no pixel is a finite number.
+        If no pixel is a finite number and `contrast` is None.
     """
     finite = None if pixels.dtype.kind in "biu" else np.isfinite(pixels)
-    if finite is not None and not finite.any():
+    if contrast is None and finite is not None and not finite.any():
         raise ImageError("No pixel of this plane is a finite number: choose another plane.")
     low, high = contrast or automatic_contrast(pixels if finite is None else pixels[finite])
     span = max(high - low, float(np.finfo(np.float32).tiny))

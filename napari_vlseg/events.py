@@ -9,11 +9,8 @@ the generator, which takes effect at the next event.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar
-
-if TYPE_CHECKING:
-    import numpy as np
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 
@@ -50,22 +47,22 @@ class Notice:
 
 @dataclass(frozen=True, eq=False)
 class Partial:
-    """A part of the result that can be shown already.
+    """A part of a result that can be shown already; whoever waits for the end may ignore it.
 
     Attributes
     ----------
     index : tuple of int
         Position of the plane on each leading axis.
     rows, cols : slice
-        Where the part lies on the plane.
-    labels : numpy.ndarray, shape (rows, cols), integer
-        Objects there; 0 is background.
+        Where on the plane the part lies, in pixels.
+    labels : numpy.ndarray, shape (h, w), integer
+        0 is background. Numbers are those of this run; the whole result may have others.
     """
 
     index: tuple[int, ...]
     rows: slice
     cols: slice
-    labels: np.ndarray = field(repr=False)
+    labels: Any
 
 
 Event = Progress | Notice | Partial
@@ -78,7 +75,7 @@ def run(work: Work[T], on_event: Callable[[Event], Any] | None = None) -> T:
     Parameters
     ----------
     work : generator
-        Yields `Progress` and `Notice`, returns the result.
+        Yields events, returns the result.
     on_event : callable, optional
         Called with each event, in the calling thread.
 

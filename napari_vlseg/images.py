@@ -1,4 +1,5 @@
-"""Images: read from files, looked at as planes. The face of `planes` and `image_files`."""
+"""Images: read from files, looked at as planes. The face of `planes`, `stack_contrast` and
+`image_files`."""
 
 from __future__ import annotations
 
@@ -8,9 +9,11 @@ from napari_vlseg.planes import (
     ImageView,
     default_channels,
     extract_plane,
+    extract_window,
     leading_axes,
     plane_shape,
 )
+from napari_vlseg.stack_contrast import fixed_contrast
 
 __all__ = [
     "Channel",
@@ -18,6 +21,8 @@ __all__ = [
     "SourceImage",
     "default_channels",
     "extract_plane",
+    "extract_window",
+    "fixed_contrast",
     "leading_axes",
     "pixels_sha256",
     "plane_shape",

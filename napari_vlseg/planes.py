@@ -74,8 +74,8 @@ class ImageView:
 
 
 @dataclass(frozen=True)
-class _Axes:
-    """Roles of the axes of an array."""
+class PlaneAxes:
+    """Roles of the axes of an array, each a number from 0."""
 
     leading: tuple[int, ...]
     rows: int
@@ -92,14 +92,14 @@ def default_channels(count: int) -> tuple[Channel, ...]:
 
 def plane_shape(data: Any, view: ImageView | None = None) -> tuple[int, int]:
     """(H, W) of the planes of an array; errors as for `extract_plane`."""
-    data = _as_array(data)
-    axes = _axes(data, view or ImageView())
+    data = as_array(data)
+    axes = plane_axes(data, view or ImageView())
     return int(data.shape[axes.rows]), int(data.shape[axes.cols])
 
 
 def leading_axes(data: Any, view: ImageView | None = None) -> tuple[int, ...]:
     """Axes that are neither rows, columns, channels nor RGB; errors as for `extract_plane`."""
-    return _axes(_as_array(data), view or ImageView()).leading
+    return plane_axes(as_array(data), view or ImageView()).leading
 
 
 def extract_plane(
@@ -129,19 +129,74 @@ def extract_plane(
         does not fit the view or the index.
     """
     view = view or ImageView()
-    data = _as_array(data)
-    axes = _axes(data, view)
-    window = _window(data, axes, index)
+    data = as_array(data)
+    axes = plane_axes(data, view)
+    return _look(data, window_of(data, axes, index), axes, view)
+
+
+def extract_window(
+    data: Any,
+    index: Sequence[int],
+    rows: slice,
+    cols: slice,
+    view: ImageView | None = None,
+) -> np.ndarray:
+    """Look at a part of one plane of an array; nothing else of it is read.
+
+    Parameters
+    ----------
+    data, index, view
+        See `extract_plane`. Contrast that the view leaves open is that of the window alone:
+        parts of one image look alike with a view of `napari_vlseg.images.fixed_contrast`.
+    rows, cols : slice
+        Part of the plane, in pixels from 0, without a step.
+
+    Returns
+    -------
+    numpy.ndarray, shape (h, w, 3), float32 in [0, 1]
+
+    Raises
+    ------
+    ImageError
+        As `extract_plane`, or if the window reaches out of the plane or holds no pixel.
+
+    Examples
+    --------
+    >>> view = ImageView(contrast=(0, 11))
+    >>> extract_window(np.arange(12).reshape(3, 4), (), slice(1, 3), slice(0, 2), view).shape
+    (2, 2, 3)
+    """
+    view = view or ImageView()
+    data = as_array(data)
+    axes = plane_axes(data, view)
+    window = window_of(data, axes, index)
+    for axis, part in ((axes.rows, rows), (axes.cols, cols)):
+        window[axis] = _part(part, int(data.shape[axis]))
+    return _look(data, window, axes, view)
+
+
+def _look(data: Any, window: list[int | slice], axes: PlaneAxes, view: ImageView) -> np.ndarray:
+    """Read a window whose channel axis is still whole, and show it in colours."""
     if axes.channel is not None:
-        plane = _add_channels(data, window, axes, view)
-    elif view.rgb:
-        plane = normalise(drop_alpha(_read(data, window)), view.contrast)
-    else:
-        plane = normalise(_read(data, window), view.contrast)[..., np.newaxis].repeat(3, axis=2)
-    return plane
+        return _add_channels(data, window, axes, view)
+    pixels = read_part(data, window)
+    if view.rgb:
+        return normalise(drop_alpha(pixels), view.contrast)
+    return normalise(pixels, view.contrast)[..., np.newaxis].repeat(3, axis=2)
 
 
-def _as_array(data: Any) -> Any:
+def _part(part: slice, length: int) -> slice:
+    start = 0 if part.start is None else int(part.start)
+    stop = length if part.stop is None else int(part.stop)
+    if part.step not in (None, 1) or not 0 <= start < stop <= length:
+        raise ImageError(
+            f"There are no pixels {start} to {stop} on an axis of {length} pixels: choose a part "
+            "that lies within the image."
+        )
+    return slice(start, stop)
+
+
+def as_array(data: Any) -> Any:
     """Leave arrays, lazy ones too, as they are; make one of lists and tensors."""
     try:
         np.dtype(data.dtype)
@@ -154,7 +209,8 @@ def _as_array(data: Any) -> Any:
     return data
 
 
-def _axes(data: Any, view: ImageView) -> _Axes:
+def plane_axes(data: Any, view: ImageView) -> PlaneAxes:
+    """Which axes are rows, columns, channels and others; errors as for `extract_plane`."""
     ndim = len(data.shape)
     _check_array(data, ndim)
     if view.rgb and view.channel_axis is not None:
@@ -178,7 +234,7 @@ def _axes(data: Any, view: ImageView) -> _Axes:
             "choose another channel axis."
         )
     *leading, rows, cols = spatial
-    return _Axes(tuple(leading), rows, cols, channel)
+    return PlaneAxes(tuple(leading), rows, cols, channel)
 
 
 def _check_array(data: Any, ndim: int) -> None:
@@ -197,7 +253,7 @@ def _check_array(data: Any, ndim: int) -> None:
         )
 
 
-def _window(data: Any, axes: _Axes, index: Sequence[int]) -> list[int | slice]:
+def window_of(data: Any, axes: PlaneAxes, index: Sequence[int]) -> list[int | slice]:
     """Indices that pick the plane; the channel axis is still whole."""
     if len(index) != len(axes.leading):
         raise ImageError(
@@ -215,25 +271,39 @@ def _window(data: Any, axes: _Axes, index: Sequence[int]) -> list[int | slice]:
     return window
 
 
-def _read(data: Any, window: Sequence[int | slice]) -> np.ndarray:
+def read_part(data: Any, window: Sequence[int | slice]) -> np.ndarray:
+    """Pixels of a part of any array."""
     return np.asarray(data[tuple(window)])
 
 
-def _add_channels(data: Any, window: list[int | slice], axes: _Axes, view: ImageView) -> np.ndarray:
+def _add_channels(
+    data: Any, window: list[int | slice], axes: PlaneAxes, view: ImageView
+) -> np.ndarray:
     """Sum of the shown channels in their colours, clipped to [0, 1]."""
     axis = cast(int, axes.channel)
-    count = data.shape[axis]
-    total = np.zeros((data.shape[axes.rows], data.shape[axes.cols], 3), np.float32)
-    for channel in view.channels or default_channels(count):
+    total = np.float32(0)
+    for channel in shown_channels(view, int(data.shape[axis])):
+        window[axis] = channel.index
+        values = normalise(read_part(data, window), channel.contrast or view.contrast)
+        total = total + values[..., np.newaxis] * _rgb(channel.color)
+    return np.minimum(total, np.float32(1))
+
+
+def shown_channels(view: ImageView, count: int) -> tuple[Channel, ...]:
+    """The channels of a view, or all of an image.
+
+    Raises
+    ------
+    ImageError
+        If the image has no such channel.
+    """
+    for channel in view.channels:
         if not 0 <= channel.index < count:
             raise ImageError(
                 f"There is no channel {channel.index} in an image of {count} channels: "
                 f"choose one from 0 to {count - 1}."
             )
-        window[axis] = channel.index
-        values = normalise(_read(data, window), channel.contrast or view.contrast)
-        total += values[..., np.newaxis] * _rgb(channel.color)
-    return np.minimum(total, 1, out=total)
+    return view.channels or default_channels(count)
 
 
 def _rgb(color: str) -> np.ndarray:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from napari_vlseg.errors import VlsegError
-from napari_vlseg.events import Event, Notice, T, Work, run
+from napari_vlseg.events import Event, Notice, Progress, T, Work, run
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -86,7 +86,7 @@ class Reporter:
         """Show one event of a generator."""
         if isinstance(event, Notice):
             self.note(event.message)
-        elif self._bars is not None:
+        elif isinstance(event, Progress) and self._bars is not None:
             task = self._tasks.get(event.stage)
             if task is None:
                 task = self._tasks[event.stage] = self._bars.add_task(event.stage)

@@ -165,6 +165,39 @@ class DenseSegmenter(Protocol):
         ...
 
 
+@runtime_checkable
+class LatticeSegmenter(Protocol):
+    """A `DenseSegmenter` whose tiles lie on a lattice, so that a plane can be seen in parts.
+
+    Parts made of whole tiles of the lattice give, blended, what the plane gives as a whole.
+    """
+
+    def lattice(
+        self, shape: tuple[int, int], working_scale: float | None = None
+    ) -> tuple[TilePlan, float]:
+        """Tiles of a plane (H, W), in model pixels, and image pixels per model pixel."""
+        ...
+
+    def embedding_key(
+        self,
+        plane: np.ndarray,
+        working_scale: float | None = None,
+        plan: TilePlan | None = None,
+    ) -> str:
+        """Key that `encode_steps` would give, without encoding."""
+        ...
+
+    def encode_steps(
+        self,
+        plane: np.ndarray,
+        *,
+        working_scale: float | None = None,
+        plan: TilePlan | None = None,
+    ) -> Work[Embedding]:
+        """Encode a part of a plane through the tiles of a plan for it."""
+        ...
+
+
 def automatic_threshold(model: DenseSegmenter, class_name: str) -> float:
     """Threshold of a class for which the person chose none.
 

@@ -19,7 +19,12 @@ from napari_vlseg.errors import PromptError
 from napari_vlseg.events import Notice, Progress, Work, run
 from napari_vlseg.models.adapters import Adapter, adapted_info
 from napari_vlseg.models.base import Conditional, Embedding, PackedEmbedding
-from napari_vlseg.models.clipseg_packing import pack_embedding, packed_scale, unpack_activations
+from napari_vlseg.models.clipseg_packing import (
+    pack_embedding,
+    packed_plan,
+    packed_scale,
+    unpack_activations,
+)
 from napari_vlseg.models.conditioning import PromptEncoder
 from napari_vlseg.models.devices import (
     is_out_of_memory,
@@ -201,16 +206,27 @@ class ClipSegSegmenter:
         """Conditional of a class and of each of its negatives, see `PromptEncoder.condition`."""
         return self._prompts.condition(prompt, templates, visual)
 
-    def embedding_key(self, plane: np.ndarray, working_scale: float | None = None) -> str:
-        """Key that `encode` would give, without encoding."""
+    def embedding_key(
+        self,
+        plane: np.ndarray,
+        working_scale: float | None = None,
+        plan: TilePlan | None = None,
+    ) -> str:
+        """Key that `encode_steps` would give, without encoding."""
         plane = check_plane(plane)
-        scale = self._scale(plane, working_scale)
-        return self._key(plane, scale, self._plan(plane, scale))
+        own, scale = self.lattice(plane.shape[:2], working_scale)
+        return self._key(plane, scale, plan or own)
 
     def tile_plan(self, plane: np.ndarray, working_scale: float | None = None) -> TilePlan:
         """Windows of a plane that `encode` would look at."""
-        plane = check_plane(plane)
-        return self._plan(plane, self._scale(plane, working_scale))
+        return self.lattice(check_plane(plane).shape[:2], working_scale)[0]
+
+    def lattice(
+        self, shape: tuple[int, int], working_scale: float | None = None
+    ) -> tuple[TilePlan, float]:
+        """See `LatticeSegmenter.lattice`."""
+        scale = self._scale(shape, working_scale)
+        return self._plan(shape, scale), scale
 
     def encode(self, plane: np.ndarray, *, working_scale: float | None = None) -> Embedding:
         """Run the vision tower over a plane.
@@ -238,26 +254,41 @@ class ClipSegSegmenter:
         return run(self.encode_steps(plane, working_scale=working_scale))
 
     def encode_steps(
-        self, plane: np.ndarray, *, working_scale: float | None = None
+        self,
+        plane: np.ndarray,
+        *,
+        working_scale: float | None = None,
+        plan: TilePlan | None = None,
     ) -> Work[Embedding]:
-        """`encode` as a generator that yields `Progress` after each batch of tiles."""
+        """`encode` as a generator that yields `Progress` after each batch of tiles.
+
+        Parameters
+        ----------
+        plane, working_scale
+            See `encode`.
+        plan : TilePlan, optional
+            Tiles to look through, in model pixels of the plane, see `lattice`; tiles may be
+            missing. The model chooses its own where memory does not allow them.
+        """
         plane = check_plane(plane)
-        scale = self._scale(plane, working_scale)
-        activations = None
+        scale = self._scale(plane.shape[:2], working_scale)
+        current = plan or self._plan(plane.shape[:2], scale)
+        activations = yield from self._activations(plane, current)
         while activations is None:
-            plan = self._plan(plane, scale)
-            activations = yield from self._activations(plane, plan)
-        key = self._key(plane, scale, plan)
-        return Embedding(key, plane.shape[:2], plan, scale, activations, plane)
+            current = self._plan(plane.shape[:2], scale)
+            activations = yield from self._activations(plane, current)
+        key = self._key(plane, scale, current)
+        return Embedding(key, plane.shape[:2], current, scale, activations, plane)
 
     def pack(self, embedding: Embedding) -> PackedEmbedding:
         """See `DenseSegmenter.pack`."""
-        return pack_embedding(embedding)
+        own = self._plan(embedding.shape, embedding.working_scale)
+        return pack_embedding(embedding, None if embedding.plan == own else embedding.plan)
 
     def unpack(self, packed: PackedEmbedding, plane: np.ndarray) -> Embedding:
         """See `DenseSegmenter.unpack`."""
         plane, scale = check_plane(plane), packed_scale(packed)
-        plan = self._plan(plane, scale)
+        plan = packed_plan(packed) or self._plan(plane.shape[:2], scale)
         channels = self._network.model.config.reduce_dim
         activations = unpack_activations(packed, plan, self._network.patch_size, channels)
         return Embedding(packed.key, plane.shape[:2], plan, scale, activations, plane)
@@ -328,14 +359,12 @@ class ClipSegSegmenter:
             first += len(tiles)
         return blender.result()
 
-    def _scale(self, plane: np.ndarray, requested: float | None) -> float:
-        return choose_scale(
-            plane.shape[:2], self.input_size, requested, self._defaults.working_scale
-        )
+    def _scale(self, shape: tuple[int, int], requested: float | None) -> float:
+        return choose_scale(shape, self.input_size, requested, self._defaults.working_scale)
 
-    def _plan(self, plane: np.ndarray, scale: float) -> TilePlan:
+    def _plan(self, shape: tuple[int, int], scale: float) -> TilePlan:
         return plan_windows(
-            model_shape(plane.shape[:2], scale),
+            model_shape(shape, scale),
             self.input_size,
             self._network.patch_size,
             self._budget.max_side,
@@ -347,6 +376,8 @@ class ClipSegSegmenter:
         rounding = (self._budget.dtype, self._network.coarsest_dtype)
         parts = (plane.shape, weights, preprocessing, scale, plan.side, plan.overlap, rounding)
         digest = hashlib.sha256(repr(parts).encode())
+        if plan != self._plan(plane.shape[:2], scale):
+            digest.update(repr(plan).encode())
         digest.update(self._network.tower_sha256.encode())
         digest.update(plane.data)
         return digest.hexdigest()

@@ -7,16 +7,22 @@ import torch
 from napari_vlseg.errors import ModelError
 from napari_vlseg.models.base import Embedding, PackedEmbedding
 from napari_vlseg.models.network import Activations
-from napari_vlseg.tiling import TilePlan
+from napari_vlseg.tiling import Tile, TilePlan
 
 _LAYER = "layer_"
 
 
-def pack_embedding(embedding: Embedding) -> PackedEmbedding:
+def pack_embedding(embedding: Embedding, plan: TilePlan | None = None) -> PackedEmbedding:
     """The activations of every tile, (tiles, 1 + patches, channels) for each layer.
 
     How many tiles each pass encoded is noted too: the decoder takes them in the same batches
     again, so that its answers are the same to the last bit.
+
+    Parameters
+    ----------
+    embedding : Embedding
+    plan : TilePlan, optional
+        Noted where it is not the one that the model chooses for the plane.
     """
     layers = zip(*embedding.activations, strict=True)
     return PackedEmbedding(
@@ -25,6 +31,7 @@ def pack_embedding(embedding: Embedding) -> PackedEmbedding:
         {
             "working_scale": embedding.working_scale,
             "passes": [len(batch[0]) for batch in embedding.activations],
+            **({} if plan is None else {"plan": _listed(plan)}),
         },
     )
 
@@ -41,6 +48,27 @@ def packed_scale(packed: PackedEmbedding) -> float:
     if not isinstance(scale, int | float) or scale <= 0:
         raise _misfit("its working scale is missing")
     return float(scale)
+
+
+def packed_plan(packed: PackedEmbedding) -> TilePlan | None:
+    """The tiles of a packed embedding, where the model did not choose them.
+
+    Raises
+    ------
+    ModelError
+        If they are not what `pack_embedding` notes.
+    """
+    numbers = packed.meta.get("plan")
+    if numbers is None:
+        return None
+    if not isinstance(numbers, list):
+        raise _misfit("its tiles are not told")
+    try:
+        height, width, side, overlap, *places = (int(number) for number in numbers)
+    except (TypeError, ValueError) as error:
+        raise _misfit("its tiles are not told") from error
+    tiles = tuple(map(Tile, places[::2], places[1::2]))
+    return TilePlan((height, width), side, overlap, tiles)
 
 
 def unpack_activations(
@@ -74,6 +102,11 @@ def unpack_activations(
     except KeyError as error:
         raise _misfit(f"{error} is missing") from error
     return tuple(zip(*layers, strict=True))
+
+
+def _listed(plan: TilePlan) -> list[int]:
+    places = [number for tile in plan.tiles for number in (tile.row, tile.col)]
+    return [*plan.shape, plan.side, plan.overlap, *places]
 
 
 def _misfit(reason: str) -> ModelError:

@@ -18,7 +18,7 @@ from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
 from napari_vlseg.errors import ModelError, VlsegError
-from napari_vlseg.events import Notice, Progress, Work
+from napari_vlseg.events import Event, Notice, Progress, Work
 from napari_vlseg.training.checkpoint import load_checkpoint, save_checkpoint
 from napari_vlseg.training.optimisation import Optimisers
 
@@ -178,14 +178,14 @@ def write_json(path: Path, content: dict[str, Any]) -> None:
     path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
-def show(events: Iterable[Progress | Notice], every: int) -> int:
+def show(events: Iterable[Event], every: int) -> int:
     """Print a run's notices and some of its progress; the exit status of the command."""
     console = Console()
     try:
         for event in events:
             if isinstance(event, Notice):
                 console.print(event.message)
-            elif event.done % every == 0:
+            elif isinstance(event, Progress) and event.done % every == 0:
                 console.print(f"{event.stage} {event.done} of {event.total}", highlight=False)
     except VlsegError as error:
         console.print(f"[red]{error}")

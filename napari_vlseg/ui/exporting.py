@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_vlseg.events import Event, Notice
+from napari_vlseg.events import Event, Notice, Progress
 from napari_vlseg.ui.runner import Handlers
 from napari_vlseg.workflow.export import export_project
 
@@ -53,7 +53,7 @@ class Exporting:
     def _on_event(self, event: Event) -> None:
         if isinstance(event, Notice):
             self._controller.tell(event.message, "warning")
-        else:
+        elif isinstance(event, Progress):
             self._controller.say(f"{event.stage} …")
 
     def _on_done(self, paths: tuple[Path, ...], out: Path) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari.layers import Image
 
-from napari_vlseg.events import Event, Progress
+from napari_vlseg.events import Event, Notice, Progress
 from napari_vlseg.ui.editing.composed import Written
 from napari_vlseg.ui.jobs import Outliner, compose_job, segment_job
 from napari_vlseg.ui.progress import Clock
@@ -107,6 +107,8 @@ class Segmenter:
             state = self._clock.update(event)
             controller.progress_changed.emit(state)
             controller.say(state.text)
+            return
+        if not isinstance(event, Notice):
             return
         controller.check_words()
         if any(event.message in text for text in controller.warnings.values()):

@@ -25,6 +25,7 @@ from napari_vlseg.workflow.embedding_files import EmbeddingFacts
 
 if TYPE_CHECKING:
     from napari_vlseg.models.spec import AnyModel
+    from napari_vlseg.tiling import TilePlan
 
 GIB = 1024**3
 
@@ -153,6 +154,7 @@ def encode(
     *,
     working_scale: float | None = None,
     cache: EmbeddingCache | None = None,
+    plan: TilePlan | None = None,
 ) -> Work[Embedding]: ...
 
 
@@ -172,6 +174,7 @@ def encode(
     *,
     working_scale: float | None = None,
     cache: EmbeddingCache | None = None,
+    plan: TilePlan | None = None,
 ) -> Work[Any]:
     """Encode a plane, or take its embedding from the cache.
 
@@ -183,6 +186,8 @@ def encode(
         Image pixels per model pixel, for a `DenseSegmenter` alone; None lets it choose.
     cache : EmbeddingCache, optional
         Keeps what was computed, in memory and, where it has one, on its disk.
+    plan : TilePlan, optional
+        Tiles to look through, for a `LatticeSegmenter` alone.
 
     Yields
     ------
@@ -198,6 +203,8 @@ def encode(
         See the model's ``encode``.
     """
     scaled = encode_options(model, working_scale)
+    if plan is not None:
+        scaled["plan"] = plan
     if cache is None:
         return (yield from model.encode_steps(plane, **scaled))
     embedding = cache.recall(model, model.embedding_key(plane, **scaled), plane)

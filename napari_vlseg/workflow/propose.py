@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -20,6 +20,7 @@ from napari_vlseg.models.base import (
 )
 from napari_vlseg.prompts import ClassPrompt, PromptTable
 from napari_vlseg.proposals import PostProcess, Proposals, completed, empty_objects, new_uid
+from napari_vlseg.tiling import TilePlan
 from napari_vlseg.workflow.cache import EmbeddingCache, encode
 from napari_vlseg.workflow.uncertainty import object_uncertainty
 
@@ -67,12 +68,89 @@ def propose(
     ImageError
         If the plane has another shape.
     """
+    maps = yield from probability_maps(
+        model, plane, prompts, working_scale=working_scale, edges=edges, cache=cache
+    )
+    rows = prompts.active
+    return _build(
+        Proposals(
+            labels=np.zeros(plane.shape[:2], np.int32),
+            probabilities=maps.probabilities,
+            classes=tuple(row.name for row in rows),
+            objects=empty_objects(),
+            thresholds=default_thresholds(model, prompts),
+            postprocess=postprocess or PostProcess(),
+            prompts=prompts,
+            model=model.info,
+            working_scale=maps.working_scale,
+            notices=maps.notices,
+            edges=maps.edges,
+            disagreement=maps.disagreement,
+        )
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class ProbabilityMaps:
+    """What a model says of a plane before anything is thresholded.
+
+    Attributes
+    ----------
+    probabilities : numpy.ndarray, shape (C, H, W), float32 in [0, 1]
+        One map per active row of the prompt table, its negatives taken away.
+    disagreement : numpy.ndarray or None
+        See `Proposals.disagreement`.
+    working_scale : float
+    edges : bool
+        Whether the maps follow the edges of the image.
+    notices : tuple of str
+    """
+
+    probabilities: np.ndarray
+    disagreement: np.ndarray | None
+    working_scale: float
+    edges: bool
+    notices: tuple[str, ...]
+
+
+def probability_maps(
+    model: DenseSegmenter,
+    plane: np.ndarray,
+    prompts: PromptTable,
+    *,
+    working_scale: float | None = None,
+    edges: bool | None = None,
+    cache: EmbeddingCache | None = None,
+    plan: TilePlan | None = None,
+) -> Work[ProbabilityMaps]:
+    """The part of `propose` that runs the model.
+
+    Parameters
+    ----------
+    model, plane, prompts, working_scale, edges, cache
+        See `propose`.
+    plan : TilePlan, optional
+        Tiles to look through, for a `LatticeSegmenter` alone.
+
+    Yields
+    ------
+    Progress or Notice
+
+    Returns
+    -------
+    ProbabilityMaps
+
+    Raises
+    ------
+    PromptError, ImageError
+        See `propose`.
+    """
     rows = prompts.active
     _check_plane(plane)
     notices = list(vocabulary_notices(model, rows))
     for message in notices:
         yield Notice(message)
-    encoding = encode(model, plane, working_scale=working_scale, cache=cache)
+    encoding = encode(model, plane, working_scale=working_scale, cache=cache, plan=plan)
     embedding = yield from noting(encoding, notices)
     conditionals = [model.condition(row, prompts.templates, prompts.visual) for row in rows]
     flat = [vector for own, negatives in conditionals for vector in (own, *negatives)]
@@ -80,26 +158,15 @@ def propose(
     maps = yield from noting(model.predict_steps(embedding, flat, edges=follow), notices)
     probabilities = _subtract_negatives(maps, conditionals)
     disagreement = yield from noting(_disagreement(model, embedding, prompts), notices)
-    thresholds = tuple(
+    scale = embedding.working_scale
+    return ProbabilityMaps(probabilities, disagreement, scale, follow, tuple(notices))
+
+
+def default_thresholds(model: DenseSegmenter, prompts: PromptTable) -> tuple[float, ...]:
+    """The threshold of each active row: the person's, else the model's."""
+    return tuple(
         automatic_threshold(model, row.name) if row.threshold is None else row.threshold
-        for row in rows
-    )
-    post = postprocess or PostProcess()
-    return _build(
-        Proposals(
-            labels=np.zeros(plane.shape[:2], np.int32),
-            probabilities=probabilities,
-            classes=tuple(row.name for row in rows),
-            objects=empty_objects(),
-            thresholds=thresholds,
-            postprocess=post,
-            prompts=prompts,
-            model=model.info,
-            working_scale=embedding.working_scale,
-            notices=tuple(notices),
-            edges=follow,
-            disagreement=disagreement,
-        )
+        for row in prompts.active
     )
 
 

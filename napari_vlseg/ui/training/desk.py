@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from psygnal import Signal
 
 from napari_vlseg.errors import ProjectError
-from napari_vlseg.events import Event, Notice
+from napari_vlseg.events import Event, Notice, Progress
 from napari_vlseg.images import ImageView
 from napari_vlseg.training.finetune.epochs import Epoch
 from napari_vlseg.training.finetune.replay import replay_bank
@@ -280,7 +280,7 @@ class TrainDesk:
         if isinstance(event, Epoch):
             self.curve += (EpochPoint(event.loss, event.held_out_loss, event.dice),)
             self.changed.emit()
-        if not self._stop.is_set():
+        if isinstance(event, Progress) and not self._stop.is_set():
             self.progress_changed.emit(self._clock.update(event))
 
     def _on_done(self, trained: Trained) -> None:

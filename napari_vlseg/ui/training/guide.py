@@ -10,7 +10,7 @@ from psygnal import Signal
 
 from napari_vlseg.corrections.store import Project
 from napari_vlseg.errors import ProjectError
-from napari_vlseg.events import Event, Notice, Work
+from napari_vlseg.events import Event, Notice, Progress, Work
 from napari_vlseg.prompts import PromptTable
 from napari_vlseg.ui.jobs import ModelSettings
 from napari_vlseg.ui.progress import Clock, ProgressState
@@ -110,7 +110,7 @@ class Guide:
     def _on_event(self, event: Event) -> None:
         if isinstance(event, Notice):
             self._controller.say(event.message)
-        else:
+        elif isinstance(event, Progress):
             self.progress_changed.emit(self._clock.update(event))
 
     def _on_failed(self, text: str) -> None:
