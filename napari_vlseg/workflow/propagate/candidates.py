@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +20,8 @@ from napari_vlseg.workflow.seeds import Seed, box_prompt, mask_prompt, point_pro
 Plane = npt.NDArray[np.float32]
 
 _KINDS = (mask_prompt, box_prompt, point_prompt)
+_THERE = 0.5
+"""Probability from which a model with a memory says that an object is there."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,6 +105,45 @@ def candidates_at(
     return sorted(found, key=lambda candidate: -candidate.score)
 
 
+def remembered(
+    before: Piece,
+    answer: MaskProposal,
+    plane: Plane,
+    *,
+    area: int,
+    look: Appearance,
+    taken: npt.NDArray[np.bool_] | None = None,
+) -> list[Candidate]:
+    """What a model with a memory found, with how much it is believed.
+
+    The memory knows where to look, so that the place does not count.
+
+    Parameters
+    ----------
+    before : Piece
+        The object on the plane before.
+    answer : MaskProposal
+        Its score is the probability that the object is there.
+    plane, area, look, taken
+        See `candidates_at`.
+
+    Returns
+    -------
+    list of Candidate
+        One, or none where the object is not there.
+    """
+    top, left, mask = answer.crop()
+    if answer.score < _THERE or not mask.any():
+        return []
+    first = max(0, top - 1), max(0, left - 1)
+    last = min(plane.shape[0], top + mask.shape[0] + 1), min(plane.shape[1], left + mask.shape[1] + 1)
+    window = (*first, last[0] - first[0], last[1] - first[1])
+    logits = logits_within(answer.logits, window)
+    found = _judged(logits, answer.score, window, before, plane, area, look, taken)
+    score = found.predicted * found.likeness * _steadiness(found.growth)
+    return [replace(found, outline=replace(found.outline, score=score))]
+
+
 def _judged(
     logits: npt.NDArray[np.float32],
     predicted: float,
@@ -120,17 +160,31 @@ def _judged(
     pixels = int(np.count_nonzero(mask))
     if not pixels:
         return Candidate(SoftOutline(top, left, logits, 0.0), predicted, 0.0, 0.0, 0.0)
-    there = np.zeros(mask.shape, bool)
-    there[
-        expected.top - top : expected.top - top + expected.shape[0],
-        expected.left - left : expected.left - left + expected.shape[1],
-    ] = expected.mask
-    overlap = np.count_nonzero(mask & there) / np.count_nonzero(mask | there)
+    overlap = _overlap(Piece.of(top, left, mask), expected)
     seen = appearance(plane, top, left, mask, taken)
     likeness, growth = look.likeness(seen), pixels / area
-    score = predicted * overlap * likeness * math.exp(-abs(math.log(growth)))
+    score = predicted * overlap * likeness * _steadiness(growth)
     outline = SoftOutline(top, left, logits, score)
     return Candidate(outline, predicted, overlap, likeness, growth, seen)
+
+
+def _steadiness(growth: float) -> float:
+    """1 for an area that stays, and the smaller of the two over the larger for others."""
+    return min(growth, 1 / growth)
+
+
+def _overlap(first: Piece, second: Piece) -> float:
+    """Intersection over union."""
+    rows = slice(max(first.top, second.top), min(p.top + p.shape[0] for p in (first, second)))
+    cols = slice(max(first.left, second.left), min(p.left + p.shape[1] for p in (first, second)))
+    if rows.start >= rows.stop or cols.start >= cols.stop:
+        return 0.0
+    a, b = (
+        p.mask[rows.start - p.top : rows.stop - p.top, cols.start - p.left : cols.stop - p.left]
+        for p in (first, second)
+    )
+    shared = int(np.count_nonzero(a & b))
+    return shared / (first.area + second.area - shared)
 
 
 def whole(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
