@@ -218,7 +218,9 @@ class SamVideoMemory:
         """Maps of the plane into the cache that all sessions share."""
         segmenter, size = self._segmenter, self._segmenter.input_size
         scaled = resize_plane(plane, (size, size))
-        pixels = segmenter.preprocessing.normalize(scaled[None]).to(segmenter.device, segmenter.dtype)
+        pixels = segmenter.preprocessing.normalize(scaled[None]).to(
+            segmenter.device, segmenter.dtype
+        )
         found = segmenter.model.get_image_features(pixels, return_dict=True)
         self._blank.cache.clear_all()
         self._blank.cache.cache_vision_features(

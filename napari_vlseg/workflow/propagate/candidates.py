@@ -136,7 +136,10 @@ def remembered(
     if answer.score < _THERE or not mask.any():
         return []
     first = max(0, top - 1), max(0, left - 1)
-    last = min(plane.shape[0], top + mask.shape[0] + 1), min(plane.shape[1], left + mask.shape[1] + 1)
+    last = (
+        min(plane.shape[0], top + mask.shape[0] + 1),
+        min(plane.shape[1], left + mask.shape[1] + 1),
+    )
     window = (*first, last[0] - first[0], last[1] - first[1])
     logits = logits_within(answer.logits, window)
     found = _judged(logits, answer.score, window, before, plane, area, look, taken)
@@ -160,7 +163,7 @@ def _judged(
     pixels = int(np.count_nonzero(mask))
     if not pixels:
         return Candidate(SoftOutline(top, left, logits, 0.0), predicted, 0.0, 0.0, 0.0)
-    overlap = _overlap(Piece.of(top, left, mask), expected)
+    overlap = Piece.of(top, left, mask).iou(expected)
     seen = appearance(plane, top, left, mask, taken)
     likeness, growth = look.likeness(seen), pixels / area
     score = predicted * overlap * likeness * _steadiness(growth)
@@ -171,20 +174,6 @@ def _judged(
 def _steadiness(growth: float) -> float:
     """1 for an area that stays, and the smaller of the two over the larger for others."""
     return min(growth, 1 / growth)
-
-
-def _overlap(first: Piece, second: Piece) -> float:
-    """Intersection over union."""
-    rows = slice(max(first.top, second.top), min(p.top + p.shape[0] for p in (first, second)))
-    cols = slice(max(first.left, second.left), min(p.left + p.shape[1] for p in (first, second)))
-    if rows.start >= rows.stop or cols.start >= cols.stop:
-        return 0.0
-    a, b = (
-        p.mask[rows.start - p.top : rows.stop - p.top, cols.start - p.left : cols.stop - p.left]
-        for p in (first, second)
-    )
-    shared = int(np.count_nonzero(a & b))
-    return shared / (first.area + second.area - shared)
 
 
 def whole(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

@@ -30,17 +30,21 @@ class Track:
     look : Appearance
     velocity : tuple of float
         (rows, cols) per plane, in the direction of the work.
+    growth : float
+        Area relative to that on the plane before, as it went lately.
     """
 
     piece: Piece
     look: Appearance = field(repr=False)
     velocity: Shift = (0.0, 0.0)
+    growth: float = 1.0
 
     def followed(self, piece: Piece, look: Appearance) -> Track:
         """The same object one plane further."""
         moved = np.subtract(piece.centre, self.piece.centre)
         row, col = _STEADY * np.asarray(self.velocity) + (1 - _STEADY) * moved
-        return Track(piece, self.look.adapted(look), (float(row), float(col)))
+        growth = self.growth**_STEADY * (piece.area / self.piece.area) ** (1 - _STEADY)
+        return Track(piece, self.look.adapted(look), (float(row), float(col)), growth)
 
 
 @dataclass(frozen=True, eq=False)

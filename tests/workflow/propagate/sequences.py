@@ -8,7 +8,8 @@ import numpy as np
 
 from napari_vlseg.events import Progress, Work
 from napari_vlseg.models.base import MaskProposal, PromptableEmbedding
-from napari_vlseg.object_prompts import ObjectPrompt
+from napari_vlseg.object_prompts import MaskLogits, ObjectPrompt
+from napari_vlseg.proposals import ModelInfo
 from napari_vlseg.workflow.propagate.pieces import Piece, pieces_of
 from tests.fakes import KnowingSegmenter
 
@@ -74,3 +75,41 @@ class KnowingStackSegmenter(KnowingSegmenter):
     ) -> Work[list[list[MaskProposal]]]:
         self.truth = self.stack.truth[int(embedding.content)]
         return (yield from super().predict_objects_steps(embedding, prompts, multimask=multimask))
+
+
+class KnowingVideo:
+    """A video model that finds the true object under what it learned; notes what it is told."""
+
+    def __init__(self, stack: Stack) -> None:
+        self.stack = stack
+        self.info = ModelInfo("knowing video", "1")
+        self.calls: list[tuple[str, int]] = []
+
+    def begin(self) -> KnowingMemory:
+        return KnowingMemory(self)
+
+
+class KnowingMemory:
+    def __init__(self, model: KnowingVideo) -> None:
+        self._model, self._plane = model, 0
+        self._values: dict[int, int] = {}
+
+    def look(self, plane: np.ndarray, number: int, *, reverse: bool = False) -> Work[None]:
+        self._plane = self._model.stack.number_of(plane)
+        assert self._plane == number
+        self._model.calls.append(("back" if reverse else "on", number))
+        yield Progress("encoding", 1, 1)
+
+    def learn(self, key: int, mask: np.ndarray) -> None:
+        self._values[key] = int(np.bincount(self._model.stack.truth[self._plane][mask]).argmax())
+
+    def find(self, key: int) -> MaskProposal:
+        there = self._model.stack.truth[self._plane] == self._values[key]
+        if not there.any():
+            empty = np.full((2, 2), -8, np.float32)
+            return MaskProposal(MaskLogits(empty, (0, 0, SIDE, SIDE)), 0.1, (SIDE, SIDE))
+        return MaskProposal(MaskLogits.of_mask(there), 0.9, (SIDE, SIDE))
+
+    def forget(self, key: int) -> None:
+        self._model.calls.append(("forget", key))
+        del self._values[key]

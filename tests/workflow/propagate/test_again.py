@@ -10,8 +10,8 @@ import pytest
 from napari_vlseg.errors import ProjectError
 from napari_vlseg.events import run
 from napari_vlseg.workflow.cache import EmbeddingCache
-from napari_vlseg.workflow.propagate.pieces import Piece, pieces_of
 from napari_vlseg.workflow.propagate.following import again, propagate
+from napari_vlseg.workflow.propagate.pieces import Piece, pieces_of
 from napari_vlseg.workflow.propagate.propagated import Propagated
 from napari_vlseg.workflow.propagate.records import PropagationLog, Stop
 from tests.workflow.propagate.sequences import KnowingStackSegmenter, Stack, crossing

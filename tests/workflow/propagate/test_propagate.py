@@ -8,8 +8,8 @@ import pytest
 from napari_vlseg.errors import PromptError, SettingsError
 from napari_vlseg.events import Event, Notice, Partial, Progress, run
 from napari_vlseg.workflow.cache import EmbeddingCache
-from napari_vlseg.workflow.propagate.pieces import Piece, pieces_of
 from napari_vlseg.workflow.propagate.following import propagate
+from napari_vlseg.workflow.propagate.pieces import Piece, pieces_of
 from napari_vlseg.workflow.propagate.propagated import Propagated, paint_into
 from napari_vlseg.workflow.propagate.settings import PropagateSettings
 from tests.workflow.propagate.sequences import (
