@@ -17,6 +17,8 @@ from scipy import ndimage as ndi
 from skimage.morphology import local_maxima, reconstruction
 from skimage.segmentation import watershed
 
+from napari_vlseg.events import Progress, Work, run
+
 PASS_RATIO = 0.92
 """Height of a pass, relative to the lower of its two peaks, below which it divides objects."""
 
@@ -29,6 +31,7 @@ _THINNEST = 2.0
 thinner has no waist, only a ragged outline."""
 
 _LOWEST_PROBABILITY = 1e-3
+_OBJECTS_AT_ONCE = 100
 
 
 def connected_components(mask: np.ndarray) -> np.ndarray:
@@ -63,11 +66,19 @@ def split_touching(mask: np.ndarray, probability: np.ndarray, smallest: int = 0)
     numpy.ndarray, shape (H, W), int32
         0 is background; every pixel of `mask` is labelled.
     """
+    return run(split_steps(mask, probability, smallest))
+
+
+def split_steps(mask: np.ndarray, probability: np.ndarray, smallest: int = 0) -> Work[np.ndarray]:
+    """`split_touching` as a generator that yields `Progress` after every few objects."""
     components = connected_components(mask)
     divisible = np.bincount(components.ravel()) >= 2 * smallest
     labels = components.copy()
     n_objects = len(divisible) - 1
+    total = len(divisible) - 1
     for number, window in _objects(components):
+        if number % _OBJECTS_AT_ONCE == 0:
+            yield Progress("separating objects", number, total)
         if not divisible[number]:
             continue
         around = _with_margin(window)

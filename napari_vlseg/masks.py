@@ -9,7 +9,8 @@ import numpy as np
 from scipy import ndimage as ndi
 
 from napari_vlseg.errors import SettingsError
-from napari_vlseg.instances import connected_components, drop_small, fill_holes, split_touching
+from napari_vlseg.events import Work, run
+from napari_vlseg.instances import connected_components, drop_small, fill_holes, split_steps
 from napari_vlseg.merging import MergePolicy, MergeResult, merge_labels
 from napari_vlseg.proposals import PostProcess
 
@@ -130,12 +131,20 @@ def label_objects(
     SettingsError
         If there is not one threshold per class.
     """
+    return run(label_steps(probabilities, thresholds, post))
+
+
+def label_steps(
+    probabilities: np.ndarray, thresholds: Sequence[float], post: PostProcess
+) -> Work[tuple[np.ndarray, list[ObjectStats]]]:
+    """`label_objects` as a generator of events, for work that can be cancelled."""
     _check_thresholds(probabilities, thresholds)
     smooth = _smoothed(probabilities, post.smoothing)
     classes = assign_classes(smooth, thresholds)
     semantic = post.mode == "semantic"
     separate = not semantic and post.split == "watershed"
-    labels, class_of = _instances(smooth, classes, post.min_size if separate else None)
+    instances = _instances(smooth, classes, post.min_size if separate else None)
+    labels, class_of = yield from instances
     labels = drop_small(labels, post.min_size)
     if post.fill_holes:
         labels = fill_holes(labels)
@@ -168,7 +177,7 @@ def _smoothed(probabilities: np.ndarray, sigma: float) -> np.ndarray:
 
 def _instances(
     probabilities: np.ndarray, classes: np.ndarray, smallest: int | None
-) -> tuple[np.ndarray, np.ndarray]:
+) -> Work[tuple[np.ndarray, np.ndarray]]:
     """Objects of all classes in one image, and the class index of objects 1, 2, …
 
     `smallest` is that of `split_touching`; None leaves touching objects together.
@@ -180,7 +189,7 @@ def _instances(
         if smallest is None:
             objects = connected_components(mask)
         else:
-            objects = split_touching(mask, probability, smallest)
+            objects = yield from split_steps(mask, probability, smallest)
         labels[mask] = objects[mask] + len(class_of)
         class_of += [index] * int(objects.max(initial=0))
     return labels, np.array(class_of, np.int64)

@@ -19,7 +19,14 @@ from napari_vlseg.models.base import (
     automatic_threshold,
 )
 from napari_vlseg.prompts import ClassPrompt, PromptTable
-from napari_vlseg.proposals import PostProcess, Proposals, completed, empty_objects, new_uid
+from napari_vlseg.proposals import (
+    ModelInfo,
+    PostProcess,
+    Proposals,
+    completed,
+    empty_objects,
+    new_uid,
+)
 from napari_vlseg.tiling import TilePlan
 from napari_vlseg.workflow.cache import EmbeddingCache, encode
 from napari_vlseg.workflow.uncertainty import object_uncertainty
@@ -199,7 +206,7 @@ def rethreshold(
     return _build(
         replace(
             proposals,
-            thresholds=_new_thresholds(proposals, thresholds),
+            thresholds=new_thresholds(proposals.classes, proposals.thresholds, thresholds),
             postprocess=postprocess or proposals.postprocess,
             refined_by=None,
             notices=notices,
@@ -215,7 +222,8 @@ def preview(proposals: Proposals, thresholds: Mapping[str, float] | None = None)
     numpy.ndarray, shape (H, W), integer
         0 for background, else 1 + index in `Proposals.classes`.
     """
-    return assign_classes(proposals.probabilities, _new_thresholds(proposals, thresholds))
+    limits = new_thresholds(proposals.classes, proposals.thresholds, thresholds)
+    return assign_classes(proposals.probabilities, limits)
 
 
 def vocabulary_notices(model: DenseSegmenter, rows: Iterable[ClassPrompt]) -> tuple[str, ...]:
@@ -288,10 +296,37 @@ def _build(draft: Proposals) -> Proposals:
 
 def object_table(draft: Proposals, stats: Sequence[ObjectStats]) -> pd.DataFrame:
     """Fresh rows of `OBJECT_COLUMNS` for the labels of a draft, of which `stats` tells more."""
+    uncertainty = object_uncertainty(
+        draft.labels, stats, draft.probabilities, draft.thresholds, draft.disagreement
+    )
+    return table_of(stats, draft.prompts, draft.thresholds, draft.model, uncertainty)
+
+
+def table_of(
+    stats: Sequence[ObjectStats],
+    prompts: PromptTable,
+    thresholds: Sequence[float],
+    model: ModelInfo,
+    uncertainty: np.ndarray,
+) -> pd.DataFrame:
+    """Fresh rows of `OBJECT_COLUMNS` for objects that a model found.
+
+    Parameters
+    ----------
+    stats : sequence of ObjectStats
+    prompts : PromptTable
+        Its active rows are the classes.
+    thresholds : sequence of float
+        One per class.
+    model : ModelInfo
+    uncertainty : numpy.ndarray, shape (n,), float64
+        One per object.
+    """
     if not stats:
         return empty_objects()
-    described = {row.name: row.describe() for row in draft.prompts.rows}
-    names = [draft.classes[stat.class_index] for stat in stats]
+    described = {row.name: row.describe() for row in prompts.rows}
+    classes = [row.name for row in prompts.active]
+    names = [classes[stat.class_index] for stat in stats]
     table = pd.DataFrame(
         {
             "object_uid": [new_uid() for _ in stats],
@@ -300,32 +335,37 @@ def object_table(draft: Proposals, stats: Sequence[ObjectStats]) -> pd.DataFrame
             "score": np.array([stat.score for stat in stats], np.float64),
             "area": np.array([stat.area for stat in stats], np.int64),
             "prompt": [described[name] for name in names],
-            "model": str(draft.model),
-            "threshold": [float(draft.thresholds[stat.class_index]) for stat in stats],
+            "model": str(model),
+            "threshold": [float(thresholds[stat.class_index]) for stat in stats],
             "status": "proposed",
             "source": "auto",
-            "uncertainty": object_uncertainty(
-                draft.labels, stats, draft.probabilities, draft.thresholds, draft.disagreement
-            ),
-            "weights_sha256": draft.model.hashes,
+            "uncertainty": uncertainty,
+            "weights_sha256": model.hashes,
             "created_at": clock()(),
         }
     )
     return completed(table)
 
 
-def _new_thresholds(
-    proposals: Proposals, thresholds: Mapping[str, float] | None
+def new_thresholds(
+    classes: Sequence[str], old: Sequence[float], thresholds: Mapping[str, float] | None
 ) -> tuple[float, ...]:
+    """The thresholds of classes where some are given anew.
+
+    Raises
+    ------
+    SettingsError
+        If there is no such class, or a threshold is not in [0, 1].
+    """
     given = dict(thresholds or {})
     for name, value in given.items():
-        if name not in proposals.classes:
-            valid = ", ".join(proposals.classes)
-            raise SettingsError(f"There is no class “{name}” here: the classes are {valid}.")
+        if name not in classes:
+            raise SettingsError(
+                f"There is no class “{name}” here: the classes are {', '.join(classes)}."
+            )
         if not 0 <= value <= 1:
             raise SettingsError(f"The threshold is {value:g} but must lie between 0 and 1.")
-    current = zip(proposals.classes, proposals.thresholds, strict=True)
-    return tuple(float(given.get(name, old)) for name, old in current)
+    return tuple(float(given.get(name, value)) for name, value in zip(classes, old, strict=True))
 
 
 def _check_plane(plane: np.ndarray) -> None:
