@@ -9,7 +9,6 @@ from typing import Any, Generic, Protocol, TypeVar
 import numpy as np
 
 from napari_vlseg.events import Progress, Work
-from napari_vlseg.images import extract_plane
 from napari_vlseg.models.base import DenseSegmenter, PromptableSegmenter
 from napari_vlseg.models.registry import DEFAULT_MODEL, load_steps, require_promptable
 from napari_vlseg.prompts import PromptTable, ReferencePrompt
@@ -135,7 +134,7 @@ def segment_job(
     if outliner is not None:
         check_instances(postprocess.mode)
     model = yield from models.get(settings)
-    plane = extract_plane(snapshot.data, snapshot.index, snapshot.view)
+    plane = snapshot.plane()
     proposals = yield from propose_refined(
         model,
         plane,
@@ -179,5 +178,5 @@ def compose_job(proposals: Proposals, target: Target) -> Work[Written]:
 def reference_job(snapshot: Snapshot, mask: np.ndarray, source: str) -> Work[ReferencePrompt]:
     """Cut a reference out of a plane."""
     yield Progress("taking the reference", 0, 0)
-    plane = extract_plane(snapshot.data, snapshot.index, snapshot.view)
+    plane = snapshot.plane()
     return ReferencePrompt.from_region(plane, mask, source)
