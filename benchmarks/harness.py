@@ -143,15 +143,21 @@ def options(description: str | None, repeats: int) -> argparse.Namespace:
     One thread is the default: with several, whatever else the machine does stalls the
     threads at every barrier, and short jobs suffer more than long ones.
     """
-    parser = argparse.ArgumentParser(description=description)
+    parser = options_parser(description)
     parser.add_argument("--repeats", type=int, default=repeats, help="timed rounds")
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    return arguments
+
+
+def options_parser(description: str | None) -> argparse.ArgumentParser:
+    """The options that every benchmark has; more may be added."""
+    parser = argparse.ArgumentParser(description=description)
     parser.add_argument(
         "--out", type=Path, default=Path("benchmark-results"), help="folder for the JSON files"
     )
     parser.add_argument("--threads", type=int, default=1, help="threads of torch")
-    arguments = parser.parse_args()
-    torch.set_num_threads(arguments.threads)
-    return arguments
+    return parser
 
 
 def nuclei_parser(description: str | None) -> argparse.ArgumentParser:

@@ -1,13 +1,15 @@
 """Tiles in which there is nothing: flat, and of the colour of the background.
 
 Most of a slide is empty glass, and most of a fluorescence image is dark. A model that looks at
-it anyway finds nothing and takes as long as elsewhere.
+it anyway finds nothing and takes as long as elsewhere. Whether it does find nothing there is
+asked once, so that the inside of a large object is not taken for background.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import product
 
 import numpy as np
 
@@ -22,45 +24,51 @@ _FLAT = 0.06
 
 _ALIKE = 0.1
 _SAMPLES = 36
-_SAMPLE_SIDE = 128
 _LEAST_SHARE = 0.05
 """Share of the sampled windows that must be flat and alike before they are the background."""
 
 
+@dataclass(frozen=True, eq=False)
 class Background:
-    """Knows what the background of an image looks like.
+    """What the background of an image looks like.
 
-    Parameters
+    Attributes
     ----------
     color : numpy.ndarray, shape (3,), optional
         In [0, 1]; None where the image has no background.
+    pixels : numpy.ndarray, optional
+        A window in which there is nothing else, as the image holds it.
     """
 
-    def __init__(self, color: np.ndarray | None) -> None:
-        self.color = color
+    color: np.ndarray | None = None
+    pixels: np.ndarray | None = None
 
     @classmethod
-    def of(cls, source: BlockSource, planes: Sequence[Index]) -> Background:
-        """Look for it in windows that are spread over some planes: the commonest flat colour."""
-        height, width = source.shape
-        per_axis = round(_SAMPLES**0.5)
-        some = [planes[i] for i in np.unique(np.linspace(0, len(planes) - 1, 3).astype(int))]
+    def of(cls, source: BlockSource, planes: Sequence[Index], side: int) -> Background:
+        """Look for it in windows that are spread over some planes: the commonest flat colour.
+
+        Parameters
+        ----------
+        source : BlockSource
+        planes : sequence of tuple of int
+            Of which three are looked at.
+        side : int
+            Of the windows, in pixels.
+        """
+        places = list(_spread(source.shape, planes, side))
         flat = []
-        for index in some:
-            for row in np.linspace(0, max(height - _SAMPLE_SIDE, 0), per_axis).astype(int):
-                for col in np.linspace(0, max(width - _SAMPLE_SIDE, 0), per_axis).astype(int):
-                    rows = slice(int(row), min(int(row) + _SAMPLE_SIDE, height))
-                    cols = slice(int(col), min(int(col) + _SAMPLE_SIDE, width))
-                    cells = _cells(source.look(index, rows, cols))
-                    if _is_flat(cells):
-                        flat.append(cells.mean(axis=(0, 1)))
+        for place in places:
+            cells = _cells(source.look(*place))
+            if _is_flat(cells):
+                flat.append((cells.mean(axis=(0, 1)), place))
         if not flat:
-            return cls(None)
-        colors = np.stack(flat)
+            return cls()
+        colors = np.stack([color for color, _ in flat])
         alike = (np.abs(colors[:, np.newaxis] - colors).max(axis=2) < _ALIKE).sum(axis=1)
-        if alike.max() < _LEAST_SHARE * per_axis**2 * len(some):
-            return cls(None)
-        return cls(colors[int(alike.argmax())])
+        if alike.max() < _LEAST_SHARE * len(places):
+            return cls()
+        color, place = flat[int(alike.argmax())]
+        return cls(color, source.read(*place))
 
     def covers(self, pixels: np.ndarray) -> bool:
         """Whether there is nothing else in pixels (h, w, 3)."""
@@ -92,6 +100,20 @@ class Background:
             if not self.covers(pixels[rows, cols]):
                 kept.append(tile)
         return replace(plan, tiles=tuple(kept))
+
+
+def _spread(
+    shape: tuple[int, int], planes: Sequence[Index], side: int
+) -> Iterator[tuple[Index, slice, slice]]:
+    """Windows over the planes, evenly."""
+    starts = [np.linspace(0, max(n - side, 0), round(_SAMPLES**0.5)).astype(int) for n in shape]
+    for plane in np.unique(np.linspace(0, len(planes) - 1, 3).astype(int)):
+        for row, col in product(*(map(int, np.unique(places)) for places in starts)):
+            rows, cols = (
+                slice(row, min(row + side, shape[0])),
+                slice(col, min(col + side, shape[1])),
+            )
+            yield planes[plane], rows, cols
 
 
 def _cells(pixels: np.ndarray) -> np.ndarray:

@@ -37,6 +37,12 @@ from napari_vlseg.workflow.propose import default_thresholds
 
 STAGE = "segmenting blocks"
 
+_SAMPLE_SIDE = 128
+"""Pixels along a window that is looked at for the background, for a model without tiles."""
+
+_NOTHING = 0.1
+"""Probability below which a model finds nothing in the background."""
+
 
 @dataclass(frozen=True)
 class Focus:
@@ -151,10 +157,11 @@ def segment_blocks(
     job = _Job(run, seen, Labelling(run, thresholds, post))
     if watch is not None:
         watch(job.labelling)
+    answering = runner or LocalRunner(model, cache)
     if skip_empty:
         yield Progress("looking for the background", 0, 0)
-        job.background = Background.of(seen, chosen)
-    yield from job.answer(runner or LocalRunner(model, cache), question)
+        yield from job.learn_background(answering, question)
+    yield from job.answer(answering, question)
     return (yield from finish(job.labelling, out, tuple(job.notices)))
 
 
@@ -165,7 +172,7 @@ class _Job:
     run: BlockRun
     source: BlockSource
     labelling: Labelling
-    background: Background = field(default_factory=lambda: Background(None))
+    background: Background = field(default_factory=Background)
     notices: list[str] = field(default_factory=list)
     _keys: dict[int, str] = field(default_factory=dict)
     _settled: queue.SimpleQueue[tuple[int, bool]] = field(default_factory=queue.SimpleQueue)
@@ -175,6 +182,20 @@ class _Job:
 
     def __post_init__(self) -> None:
         self._needed = self.labelling.needed()
+
+    def learn_background(self, runner: BlockRunner, question: BlockQuestion) -> Work[None]:
+        """Find out what may be left out: where there is nothing, and the model says so."""
+        grid = self.run.grid
+        side = round(grid.side * grid.scale) if grid.side else _SAMPLE_SIDE
+        background = Background.of(self.source, self.run.planes, side)
+        if background.pixels is None:
+            return
+        for event in runner.answers(question, iter([BlockTask(0, background.pixels)])):
+            if isinstance(event, BlockAnswer):
+                if event.probabilities.max() < _NOTHING:
+                    self.background = background
+            else:
+                yield event
 
     def answer(self, runner: BlockRunner, question: BlockQuestion) -> Work[None]:
         """Have all blocks answered that are not done yet."""
