@@ -238,12 +238,17 @@ class BlockwiseDesk:
             self._compose_next()
         elif isinstance(event, Partial):
             self._coming.show(asked.image, event)
-        elif isinstance(event, Progress):
+        elif isinstance(event, Progress) and not self._is_in_between(asked, event):
             state = self._clock.update(self._in_planes(asked, event))
             controller.progress_changed.emit(state)
             controller.say(state.text)
         elif isinstance(event, Notice):
             controller.tell(event.message, "warning")
+
+    @staticmethod
+    def _is_in_between(asked: Asked, event: Progress) -> bool:
+        """Whether it tells of one plane among many, which says nothing of the run."""
+        return asked.done > 0 and len(asked.planes) > 1 and event.total < len(asked.planes)
 
     def _in_planes(self, asked: Asked, event: Progress) -> Progress:
         """Progress of a run over planes counts planes: that is what a person thinks in."""

@@ -45,11 +45,13 @@ class RunBox(QWidget):
         self.planes.setAccessibleName("Planes to segment")
         self.planes.editingFinished.connect(lambda: self.planes_typed.emit(self.planes.text()))
         self.apply = push(
-            "", "Other planes follow the thresholds of the table; no model runs", self._apply
+            "",
+            "Planes out of view follow the thresholds and the clean-up too; no model runs "
+            "(Alt+Shift+End)",
+            self.apply_wanted.emit,
         )
         self._scope_row = QWidget()
-        scope_row = row(self.scope, self.planes, self.apply)
-        self._scope_row.setLayout(scope_row)
+        self._scope_row.setLayout(row(self.scope, self.planes))
         self.outline = QCheckBox()
         self.outline.setToolTip(
             "Outline each object that is found with the click model (chosen beside the click "
@@ -60,6 +62,7 @@ class RunBox(QWidget):
         self.bar.setToolTip("What is done, and how long the rest will take")
         self.bar.setTextVisible(True)
         layout = column(self, margin=0)
+        layout.addWidget(self.apply)
         layout.addWidget(self._scope_row)
         layout.addLayout(row(self.segment, self.cancel))
         layout.addWidget(self.outline)
@@ -101,11 +104,9 @@ class RunBox(QWidget):
 
     def show_outdated(self, n_planes: int) -> None:
         """Show that labels of planes have other thresholds than the table."""
-        self.apply.setText(f"Apply to {n_planes} more plane{'s'[: n_planes != 1]}")
+        planes = f"{n_planes} other plane{'s'[: n_planes != 1]}"
+        self.apply.setText(f"Apply thresholds to {planes}")
         self.apply.setVisible(n_planes > 0)
-
-    def _apply(self) -> None:
-        self.apply_wanted.emit()
 
     def show_outline(self, click_model: str, chosen: bool) -> None:
         """Show which model would outline objects, and whether it does."""
