@@ -20,7 +20,6 @@ from napari_vlseg.errors import VlsegError
 from napari_vlseg.ui.asking import MergeQuestion
 from napari_vlseg.ui.blockwise.desk import BlockwiseDesk
 from napari_vlseg.ui.blockwise.jobs import RunnerMaker
-from napari_vlseg.ui.blockwise.runners import this_machine
 from napari_vlseg.ui.clicks.desk import ClickDesk
 from napari_vlseg.ui.composing import Policy
 from napari_vlseg.ui.editing.desk import EditDesk
@@ -39,6 +38,7 @@ from napari_vlseg.ui.project_desk import ProjectDesk
 from napari_vlseg.ui.prompt_editor import PromptEditor
 from napari_vlseg.ui.references import ReferenceTaker
 from napari_vlseg.ui.relabel import Relabeller
+from napari_vlseg.ui.remote import where_the_model_is
 from napari_vlseg.ui.results import Place, Results
 from napari_vlseg.ui.review.desk import ReviewDesk
 from napari_vlseg.ui.runner import Runner
@@ -67,7 +67,7 @@ class Controller:
         Loads a model for clicks.
     make_runner : callable
         Gives what answers the blocks of stacks and large planes, see
-        `napari_vlseg.ui.blockwise.runners.this_machine`.
+        `napari_vlseg.ui.remote.where_the_model_is`.
     """
 
     busy_changed = Signal(bool)
@@ -85,7 +85,7 @@ class Controller:
         runner: Runner,
         load: ModelLoader = load_by_registry,
         load_clicks: ClickModelLoader = load_by_registry,
-        make_runner: RunnerMaker = this_machine,
+        make_runner: RunnerMaker = where_the_model_is,
     ) -> None:
         self.viewer = viewer
         self.runner = runner
@@ -169,7 +169,9 @@ class Controller:
             name += f" + {training.title}"
         parts = [
             name,
-            model.info.device if model is not None else f"device: {self.settings.device}",
+            f"device: {self.settings.device}"
+            if model is None
+            else str(getattr(model, "where", model.info.device)),
         ]
         if self.labels is not None:
             n = self.n_objects

@@ -17,6 +17,7 @@ from napari_vlseg.ui.editing.composed import Target, Written
 from napari_vlseg.ui.garbage import leave_out_what_there_is
 from napari_vlseg.ui.image_choice import Snapshot
 from napari_vlseg.ui.native import import_triton_apart
+from napari_vlseg.ui.remote import address_of, load_remote
 from napari_vlseg.workflow.cache import EmbeddingCache
 from napari_vlseg.workflow.propose import rethreshold
 from napari_vlseg.workflow.refine import check_instances, propose_refined
@@ -34,7 +35,8 @@ class ModelSettings:
     name : str
         A registered name, or a folder.
     device, precision : str
-        See `napari_vlseg.models.registry.load`.
+        See `napari_vlseg.models.registry.load`; the device may be the address of a scheduler
+        or the file that it wrote, too.
     working_scale : float or None
         Image pixels per model pixel; None lets the model choose.
     edges : bool or None
@@ -61,9 +63,12 @@ ClickModelLoader = Callable[[ModelSettings], Work[PromptableSegmenter]]
 
 
 def load_by_registry(settings: ModelSettings) -> Work[Any]:
-    """Load a model through the registry."""
+    """Load a model through the registry: here, or on the cluster that the device names."""
     yield Progress("loading the model", 0, 0)
     import_triton_apart()
+    address = address_of(settings.device)
+    if address is not None:
+        return (yield from load_remote(settings, address))
     model = yield from load_steps(
         settings.name,
         device=settings.device,
@@ -94,9 +99,10 @@ class LoadedModel(Generic[M]):
         self._kept: tuple[tuple[str, str, str], M] | None = None
 
     def peek(self, settings: ModelSettings) -> M | None:
-        """The model, if it is loaded."""
+        """The model, if it is loaded, and its cluster is there where it is on one."""
         if self._kept is not None and self._kept[0] == settings.load_key:
-            return self._kept[1]
+            model = self._kept[1]
+            return None if getattr(model, "is_lost", False) else model
         return None
 
     def get(self, settings: ModelSettings) -> Work[M]:
