@@ -66,6 +66,17 @@ def label_dtype(labels: np.ndarray | LabelPlanes) -> np.dtype:
     raise ValueError(f"labels reach from {low} to {high}, which 32 bits don't hold")
 
 
+def known_unit(unit: str) -> str | None:
+    """The symbol of a unit of length that OME knows, or None.
+
+    Examples
+    --------
+    >>> known_unit("Micron")
+    'µm'
+    """
+    return _UNITS.get(unit.strip().lower())
+
+
 def write_labels(
     path: Path,
     labels: np.ndarray | LabelPlanes,
@@ -189,7 +200,7 @@ def _steps(
 
 
 def _physical_size(pixel_size: tuple[float, float] | None, unit: str) -> dict[str, float | str]:
-    known = _UNITS.get(unit.strip().lower())
+    known = known_unit(unit)
     if pixel_size is None or known is None:
         return {}
     rows, cols = pixel_size

@@ -56,7 +56,7 @@ def add_labels(viewer: Any, image: Image, view: ImageView, data: Any | None = No
         metadata={METADATA_KEY: {"image": image.name}},
         **place.placement,
     )
-    return _insert_above(viewer, image, layer)
+    return insert_above(viewer, image, layer)
 
 
 def show_heatmap(
@@ -84,7 +84,7 @@ def show_heatmap(
         metadata={METADATA_KEY: {"heatmap": class_name, "image": image.name}},
         **placement,
     )
-    return _insert_above(viewer, image, layer)
+    return insert_above(viewer, image, layer)
 
 
 def is_heatmap(layer: Any) -> bool:
@@ -228,7 +228,7 @@ def color(layer: Labels, proposals: Proposals | None, semantic: bool) -> None:
     layer.colormap = DirectLabelColormap(color_dict=table)
 
 
-def _insert_above(viewer: Any, image: Image, layer: Any) -> Any:
+def insert_above(viewer: Any, image: Image, layer: Any) -> Any:
     """Insert a layer above an image and leave the selection as the person had it."""
     selected = set(viewer.layers.selection)
     place = viewer.layers.index(image) + 1 if image in viewer.layers else len(viewer.layers)

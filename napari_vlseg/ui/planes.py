@@ -7,6 +7,7 @@ depth leave the same memory.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -84,6 +85,8 @@ class Draft:
     basis : Basis
     version : int
         Of the plane's record.
+    above : int
+        New objects get numbers above this one too.
     """
 
     plane: np.ndarray
@@ -91,6 +94,7 @@ class Draft:
     table: ObjectTable
     basis: Basis = Basis()
     version: int = 0
+    above: int = 0
 
     @classmethod
     def of(cls, plane: np.ndarray, table: ObjectTable | None = None) -> Draft:
@@ -105,7 +109,18 @@ class Draft:
     @cached_property
     def highest(self) -> int:
         """No object of the layer, rejected ones included, has a greater label."""
-        return max(*self.table.column("label"), int(self.plane.max(initial=0)), 0, 0)
+        return max(*self.table.column("label"), int(self.plane.max(initial=0)), self.above, 0)
+
+    def part(self, rows: slice, cols: slice) -> Draft:
+        """A part of the plane, to be composed on by itself."""
+        base = self.basis.base
+        return replace(
+            self,
+            plane=self.plane[rows, cols],
+            edited=self.edited[rows, cols],
+            basis=replace(self.basis, base=None if base is None else unpacked(base)[rows, cols]),
+            above=self.highest,
+        )
 
     def stays(self) -> np.ndarray:
         """Pixels (H, W) that a person decided about, as bool.
@@ -155,6 +170,7 @@ class PlaneRecord:
         self._current = current
         self._times_edited: np.ndarray | Packed | None = None
         self._proposals: Proposals | None = None
+        self._load_proposals: Callable[[], Proposals | None] | None = None
         self._shelf = Shelf() if shelf is None else shelf
         self._packs = packs
         self._basis = Basis()
@@ -198,13 +214,31 @@ class PlaneRecord:
 
     @property
     def proposals(self) -> Proposals | None:
-        """What the model said last, with its probabilities."""
+        """What the model said last, with its probabilities; read where they lie in files."""
+        if self._proposals is None and self._load_proposals is not None:
+            self._proposals = self._load_proposals()
+            self._shelf.proposed(self, self._proposals)
         return self._proposals
 
     @proposals.setter
     def proposals(self, proposals: Proposals | None) -> None:
-        self._proposals = proposals
+        self._proposals, self._load_proposals = proposals, None
         self._shelf.proposed(self, proposals)
+
+    @property
+    def has_proposals(self) -> bool:
+        """Whether it is known what a model said, without reading it."""
+        return self._proposals is not None or self._load_proposals is not None
+
+    def note_new_home(self) -> None:
+        """Another project is to hold what the model said, unless it lies in files of its own."""
+        self.proposals_saved = self._load_proposals is not None or self._proposals is None
+
+    def leave_proposals(self, load: Callable[[], Proposals | None]) -> None:
+        """Say where proposals are read when they are needed: others keep them."""
+        self._proposals, self._load_proposals = None, load
+        self._shelf.proposed(self, None)
+        self.proposals_saved = True
 
     @property
     def edited(self) -> np.ndarray:
@@ -279,8 +313,10 @@ class PlaneRecord:
                 self._times_edited = Packed.of(self._times_edited)
 
     def put_proposals_away(self) -> None:
-        """Keep what the model said in a temporary file."""
-        if self._proposals is not None:
+        """Keep what the model said in a temporary file, where no other has it."""
+        if self._load_proposals is not None:
+            self._proposals = None
+        elif self._proposals is not None:
             self._proposals = put_away(self._proposals)
 
     def _opened(self) -> np.ndarray:

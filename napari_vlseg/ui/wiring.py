@@ -15,6 +15,7 @@ from napari_vlseg.ui.arranging import axes_text
 from napari_vlseg.ui.geometry import image_array
 from napari_vlseg.ui.opening import add_sample, open_images
 from napari_vlseg.ui.review_wiring import wire_review
+from napari_vlseg.ui.scope import described
 from napari_vlseg.ui.train_wiring import wire_training
 
 if TYPE_CHECKING:
@@ -215,6 +216,25 @@ def _wire_run(widget: VlsegWidget) -> None:
     def notify(text: str, severity: str) -> None:
         notification_manager.dispatch(Notification(text, _SEVERITIES[severity]))
 
+    def show_scope() -> None:
+        image = controller.images.layer
+        leading = () if image is None else scope.leading(image)
+        items = [(kind, described(kind, leading)) for kind in scope.kinds]
+        widget.run.show_scope(items, scope.kind, scope.planes)
+
+    def show_outdated() -> None:
+        widget.run.show_outdated(0 if controller.segmenter.busy else blockwise.thresholds_differ)
+
+    scope, blockwise = controller.scope, controller.blockwise
+    scope.changed.connect(show_scope)
+    widget.run.scope_chosen.connect(scope.choose)
+    widget.run.planes_typed.connect(scope.set_planes)
+    for signal in (blockwise.changed, controller.prompts.changed, controller.facts_changed):
+        signal.connect(show_outdated)
+    controller.relabel.postprocess_changed.connect(show_outdated)
+    widget.run.apply_wanted.connect(blockwise.apply_thresholds)
+    show_scope()
+    show_outdated()
     widget.run.segment_wanted.connect(widget.segment)
     widget.run.cancel_wanted.connect(controller.segmenter.cancel)
     widget.run.outline_toggled.connect(controller.set_outlines)

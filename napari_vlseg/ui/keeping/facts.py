@@ -108,7 +108,7 @@ def proposals_of(controller: Controller, image: Image, labels: Labels) -> Sequen
     return [
         SentProposals(record, plane_index(image, view, key), record.proposals)
         for key, record in controller.results.records(labels).items()
-        if record.proposals is not None and not record.proposals_saved
+        if not record.proposals_saved and record.proposals is not None
     ]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from magicgui.widgets import CheckBox, ComboBox, Container, FloatSpinBox
+from magicgui.widgets import CheckBox, ComboBox, Container, FloatSpinBox, LineEdit
 from qtpy.QtCore import QSize, Signal
 from qtpy.QtGui import QColor
 from qtpy.QtWidgets import (
@@ -27,6 +27,7 @@ from napari_vlseg.ui.views.icons import swatch
 from napari_vlseg.ui.views.parts import Popup, clear, hint
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
+CLUSTER = "cluster"
 PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 EDGES = (("auto", None), ("on", True), ("off", False))
 
@@ -43,8 +44,13 @@ class SettingsPopup(Popup):
             widgets=[
                 ComboBox(
                     name="device",
-                    choices=DEVICES,
+                    choices=(*DEVICES, CLUSTER),
                     tooltip="Where the model runs; auto takes a GPU where there is one",
+                ),
+                LineEdit(
+                    name="scheduler",
+                    tooltip="Address of a dask scheduler, tcp://host:8786, or the file that it "
+                    "wrote (scheduler.json)",
                 ),
                 ComboBox(
                     name="precision",
@@ -80,16 +86,27 @@ class SettingsPopup(Popup):
         """Show settings; nothing is reported."""
         self._shown = shown
         with self.form.changed.blocked():
-            self.form.device.value = shown.device
+            is_here = shown.device in DEVICES
+            self.form.device.value = shown.device if is_here else CLUSTER
+            if not is_here:
+                self.form.scheduler.value = shown.device
+            self._allow_scheduler()
             self.form.precision.value = shown.precision
             self.form.working_scale.value = shown.working_scale or 0
             self.form.edges.value = shown.edges
             self.form.offline.value = bool(shown.offline)
 
+    def _allow_scheduler(self) -> None:
+        self.form.scheduler.enabled = self.form.device.value == CLUSTER
+
     def _report(self) -> None:
+        self._allow_scheduler()
+        device = self.form.device.value
+        if device == CLUSTER:
+            device = self.form.scheduler.value.strip() or self._shown.device
         self._shown = replace(
             self._shown,
-            device=self.form.device.value,
+            device=device,
             precision=self.form.precision.value,
             working_scale=self.form.working_scale.value or None,
             edges=self.form.edges.value,
