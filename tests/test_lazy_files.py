@@ -12,7 +12,7 @@ import pytest
 import tifffile
 import zarr
 
-from napari_vlseg import tiff_files
+from napari_vlseg import pixel_hashes, tiff_files
 from napari_vlseg.errors import ImageError
 from napari_vlseg.images import (
     Channel,
@@ -21,6 +21,7 @@ from napari_vlseg.images import (
     extract_plane,
     extract_window,
     fixed_contrast,
+    has_hash,
     label_names,
     level_for,
     pixels_sha256,
@@ -440,8 +441,6 @@ def test_a_level_is_never_coarser_than_the_model_wants() -> None:
 def test_the_hash_of_a_lazy_image_is_read_in_bounded_parts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from napari_vlseg import image_files
-
     pixels = np.random.default_rng(0).integers(0, 255, (2, 300, 200, 3)).astype(np.uint8)
     sizes: list[int] = []
 
@@ -453,9 +452,30 @@ def test_the_hash_of_a_lazy_image_is_read_in_bounded_parts(
             return pixels[key]
 
     expected = pixels_sha256(pixels)
-    monkeypatch.setattr(image_files, "_HASHED_AT_ONCE", 30_000)
+    monkeypatch.setattr(pixel_hashes, "_AT_ONCE", 30_000)
     assert pixels_sha256(Lazy()) == pixels_sha256(pixels) == expected
     assert max(sizes) == 32 * 200 * 3
+
+
+@pytest.mark.parametrize("shape", [(3000, 2000, 3), (40, 700, 900), (9, 2, 20, 600, 600), (20, 9)])
+def test_the_hash_of_a_huge_image_is_that_of_a_bounded_sample(
+    monkeypatch: pytest.MonkeyPatch, shape: tuple[int, ...]
+) -> None:
+    monkeypatch.setattr(pixel_hashes, "HASHED_WHOLE", 100)
+    monkeypatch.setattr(pixel_hashes, "_SIDE", 64)
+    pixels = np.random.default_rng(0).integers(0, 9999, shape).astype(np.uint16)
+    whole = pixel_hashes.whole_sha256(pixels)
+    digest = pixels_sha256(pixels)
+    assert has_hash(pixels, digest)
+    assert has_hash(pixels, whole)
+    assert digest != whole
+    lazy = ArrangedArray(
+        np.moveaxis(pixels, 0, -1).astype(">u2"), (pixels.ndim - 1, *range(pixels.ndim - 1))
+    )
+    assert pixels_sha256(lazy) == digest
+    moved = np.roll(pixels, 1, axis=1)
+    assert not has_hash(moved, digest)
+    assert not has_hash(pixels + 1, digest)
 
 
 def test_a_large_mask_is_read_as_a_small_one(tmp_path: Path, slide: np.ndarray) -> None:
