@@ -3,7 +3,8 @@
 The loop calls ``CLIPSegForImageSegmentation`` for each tile, with the phrase, as its
 documentation shows, and keeps the probabilities of each tile. Both compute in float32. Blocks
 blend tiles, keep probabilities on disk, and make labels and a table of objects as well.
-``--threads 2`` for the goal, which is for two cores. A model of the published size has random weights.
+``--threads 2`` for the goal, which is for two cores. A model of the published size has random
+weights.
 """
 
 from __future__ import annotations

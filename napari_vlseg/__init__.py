@@ -17,11 +17,13 @@ if TYPE_CHECKING:
     from napari_vlseg.proposals import PostProcess, Proposals
     from napari_vlseg.workflow.api import load_model, segment, segment_everything
     from napari_vlseg.workflow.export import export_project
+    from napari_vlseg.workflow.large_api import segment_large
 
 _HOMES = {
     "load_model": "napari_vlseg.workflow.api",
     "segment": "napari_vlseg.workflow.api",
     "segment_everything": "napari_vlseg.workflow.api",
+    "segment_large": "napari_vlseg.workflow.large_api",
     "Project": "napari_vlseg.corrections.store",
     "export_project": "napari_vlseg.workflow.export",
     "ClassPrompt": "napari_vlseg.prompts",
@@ -43,6 +45,7 @@ __all__ = [
     "load_model",
     "segment",
     "segment_everything",
+    "segment_large",
 ]
 
 
