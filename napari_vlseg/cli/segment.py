@@ -158,6 +158,14 @@ def segment(
             rich_help_panel=_IMAGE,
         ),
     ] = None,
+    axes: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LETTERS",
+            help="What each axis of the images is, such as ZCYX, where the files don't say.",
+            rich_help_panel=_IMAGE,
+        ),
+    ] = None,
     channel: Annotated[
         list[str] | None,
         typer.Option(
@@ -283,7 +291,7 @@ def segment(
         jobs = plan_jobs(found, out, probabilities=probabilities, inputs=inputs)
         with working_at(place, names, reporter, kept) as runner:
             work = write_proposals(
-                jobs, question, runner, index=index, channels=channels, redo=redo
+                jobs, question, runner, index=index, channels=channels, axes=axes, redo=redo
             )
             _report(reporter, reporter.run(work), runner.models[0], out)
 

@@ -90,6 +90,7 @@ def write_proposals(
     *,
     index: Sequence[int] = (),
     channels: Sequence[Channel] = (),
+    axes: str | None = None,
     redo: bool = False,
 ) -> Work[tuple[Outcome, ...]]:
     """Segment images and write their labels, records and tables, each as soon as it is done.
@@ -111,6 +112,8 @@ def write_proposals(
         Position on each leading axis of the images.
     channels : sequence of Channel
         Which channels are looked at, and in which colours; all of them when empty.
+    axes : str, optional
+        Letters of the axes of every image, in place of what the files say.
     redo : bool
         Whether images are segmented again that are done already.
 
@@ -135,8 +138,10 @@ def write_proposals(
         "models": [model_identity(info) for info in runner.models],
         "index": list(index),
         "channels": [asdict(channel) for channel in channels],
+        **({} if axes is None else {"axes": axes}),
     }
-    batch = _Batch(jobs, BatchLedger(jobs[0].out, facts, redo), tuple(index), tuple(channels))
+    ledger = BatchLedger(jobs[0].out, facts, redo)
+    batch = _Batch(jobs, ledger, tuple(index), tuple(channels), axes)
     try:
         yield from batch.run(question, runner)
     finally:  # also when cancelled: labels that were replaced need their new records
@@ -163,6 +168,7 @@ class _Batch:
     ledger: BatchLedger
     index: tuple[int, ...]
     channels: tuple[Channel, ...]
+    axes: str | None = None
     outcomes: dict[int, Outcome] = field(default_factory=dict)
     _read: dict[int, _Read] = field(default_factory=dict)
     _settled: queue.SimpleQueue[tuple[int, Outcome | VlsegError, bool]] = field(
@@ -198,7 +204,7 @@ class _Batch:
             try:
                 # Before it is read, so that a change meanwhile is noticed by the next run.
                 stamp = image_stamp(job.image) if job.image.exists() else ""
-                source = read_image(job.image)
+                source = read_image(job.image, self.axes)
                 is_image = True
                 view = _plane_view(source, self.index, self.channels)
                 pixels = _pixels(source, self.index, view)
