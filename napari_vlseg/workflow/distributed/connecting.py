@@ -103,6 +103,16 @@ class Cluster:
         self.client.close(timeout=2)
 
     @property
+    def is_lost(self) -> bool:
+        """Whether the connection is gone for good."""
+        return self.client.status != "running"
+
+    @property
+    def n_workers(self) -> int:
+        """Workers at the last look, which `capacity` takes."""
+        return self._n_workers
+
+    @property
     def capacity(self) -> int:
         """Tasks to have on the way: two for each worker, so that none waits for the next.
 

@@ -51,6 +51,22 @@ class RemoteSegmenter:
         self._homes: dict[str, str] = {}
 
     @property
+    def cluster(self) -> Cluster:
+        """Where it runs."""
+        return self._cluster
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether the connection is gone, so that the model has to be made ready anew."""
+        return self._cluster.is_lost
+
+    @property
+    def where(self) -> str:
+        """Where it runs, in a few words."""
+        n = self._cluster.n_workers
+        return f"{n} worker{'s'[: n != 1]} at {self._cluster.address}"
+
+    @property
     def prepared(self) -> PreparedModel:
         """The model as tasks name it."""
         return self._prepared
