@@ -20,6 +20,8 @@ SUBJECTS = (
     "train_in_window",
     "journalling",
     "replaying",
+    "blocks",
+    "large_images",
     "review_table",
 )
 

@@ -43,6 +43,10 @@ class CacheError(VlsegError):
     """A stored embedding can't be written, or can't be used."""
 
 
+class ClusterError(VlsegError):
+    """A cluster can't be reached, or its workers can't do the work."""
+
+
 class ExportError(VlsegError):
     """A data set can't be exported."""
 

@@ -222,7 +222,7 @@ def test_the_page_of_keys_has_what_the_window_has(hooks):
 
 def test_keys_are_shown_one_by_one(hooks):
     shown = hooks("shortcuts").table("everywhere")
-    assert "| <kbd>Ctrl</kbd>+<kbd>Enter</kbd> | Segment the plane in view |" in shown
+    assert "| <kbd>Ctrl</kbd>+<kbd>Enter</kbd> | Segment (the plane in view) |" in shown
     with pytest.raises(LookupError, match="sideways"):
         hooks("shortcuts").table("sideways")
 

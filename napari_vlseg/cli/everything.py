@@ -1,18 +1,12 @@
-"""``napari-vlseg segment --everything``: which options go with it, and its work."""
+"""``napari-vlseg segment --everything``: which options go with it, and what it asks."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from functools import partial
+from collections.abc import Mapping
 
 from napari_vlseg.errors import SettingsError
-from napari_vlseg.events import Work
-from napari_vlseg.images import Channel
-from napari_vlseg.models.base import PromptableSegmenter
-from napari_vlseg.workflow.batch import Outcome, write_proposals
-from napari_vlseg.workflow.cache import EmbeddingCache
-from napari_vlseg.workflow.everything import EverythingSettings, segment_everything
-from napari_vlseg.workflow.jobs import Job
+from napari_vlseg.workflow.everything import EverythingSettings
+from napari_vlseg.workflow.plane_tasks import EverythingQuestion
 
 
 def check_goes_with_everything(given: Mapping[str, object]) -> None:
@@ -36,23 +30,14 @@ def check_goes_with_everything(given: Mapping[str, object]) -> None:
             )
 
 
-def everything_in_files(
-    jobs: Sequence[Job],
-    model: PromptableSegmenter,
-    *,
-    threshold: float | None,
-    min_size: int,
-    index: Sequence[int],
-    channels: Sequence[Channel],
-    cache: EmbeddingCache | None,
-) -> Work[tuple[Outcome, ...]]:
-    """Outline all objects of image files; a threshold is the lowest predicted IoU.
+def everything_question(threshold: float | None, min_size: int) -> EverythingQuestion:
+    """What is asked; a threshold is the lowest predicted IoU.
 
-    Parameters and errors are those of `napari_vlseg.workflow.batch.write_proposals` and
-    `napari_vlseg.workflow.everything.EverythingSettings`.
+    Raises
+    ------
+    SettingsError
+        See `napari_vlseg.workflow.everything.EverythingSettings`.
     """
-    settings = EverythingSettings(min_size=min_size)
-    if threshold is not None:
-        settings = EverythingSettings(min_size=min_size, least_score=threshold)
-    work = partial(segment_everything, model, cache=cache, settings=settings)
-    return write_proposals(jobs, work, index=index, channels=channels)
+    if threshold is None:
+        return EverythingQuestion(EverythingSettings(min_size=min_size))
+    return EverythingQuestion(EverythingSettings(min_size=min_size, least_score=threshold))

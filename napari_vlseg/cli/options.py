@@ -31,3 +31,35 @@ NoCache = Annotated[
     bool,
     typer.Option("--no-cache", help="Neither use nor keep encoded images."),
 ]
+_CLUSTER = "Cluster"
+SchedulerFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--scheduler-file",
+        metavar="FILE",
+        help="Work on the cluster whose scheduler wrote this file.",
+        rich_help_panel=_CLUSTER,
+    ),
+]
+TlsCa = Annotated[
+    Path | None,
+    typer.Option(
+        "--tls-ca",
+        metavar="FILE",
+        help="Certificate authority of an encrypted cluster, as PEM.",
+        rich_help_panel=_CLUSTER,
+    ),
+]
+TlsCert = Annotated[
+    Path | None,
+    typer.Option(
+        "--tls-cert",
+        metavar="FILE",
+        help="Certificate of this machine, as PEM.",
+        rich_help_panel=_CLUSTER,
+    ),
+]
+TlsKey = Annotated[
+    Path | None,
+    typer.Option("--tls-key", metavar="FILE", help="Its key, as PEM.", rich_help_panel=_CLUSTER),
+]

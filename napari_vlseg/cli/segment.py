@@ -8,11 +8,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from napari_vlseg.cli.options import AsJson, CacheFolder, Debug, NoCache, Out
+from napari_vlseg.cli.options import (
+    AsJson,
+    CacheFolder,
+    Debug,
+    NoCache,
+    Out,
+    SchedulerFile,
+    TlsCa,
+    TlsCert,
+    TlsKey,
+)
 from napari_vlseg.cli.reporter import ExitCode, Reporter, reporting
 
 if TYPE_CHECKING:
-    from napari_vlseg.models.spec import AnyModel
     from napari_vlseg.proposals import ModelInfo
     from napari_vlseg.workflow.batch import Outcome
 
@@ -23,7 +32,13 @@ _MODEL = "Model"
 
 
 def segment(
-    images: Annotated[list[Path], typer.Argument(metavar="IMAGE", help="Images to segment.")],
+    images: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="IMAGES",
+            help='Images, folders of images, and patterns in quotes, such as "slides/**/*.tif".',
+        ),
+    ],
     out: Out,
     text: Annotated[
         list[str] | None,
@@ -164,9 +179,15 @@ def segment(
     device: Annotated[
         str,
         typer.Option(
-            metavar="DEVICE", help="auto, cpu, cuda, cuda:1 or mps.", rich_help_panel=_MODEL
+            metavar="DEVICE",
+            help="auto, cpu, cuda, cuda:1, mps, or a cluster: tcp://host:8786.",
+            rich_help_panel=_MODEL,
         ),
     ] = "auto",
+    scheduler_file: SchedulerFile = None,
+    tls_ca: TlsCa = None,
+    tls_cert: TlsCert = None,
+    tls_key: TlsKey = None,
     working_scale: Annotated[
         float | None,
         typer.Option(
@@ -196,6 +217,13 @@ def segment(
         bool,
         typer.Option("--offline", help="Never download a model.", rich_help_panel=_MODEL),
     ] = False,
+    redo: Annotated[
+        bool,
+        typer.Option(
+            "--redo",
+            help="Also segment what an earlier run into DIR has done in just this way.",
+        ),
+    ] = False,
     cache: CacheFolder = None,
     no_cache: NoCache = False,
     as_json: AsJson = False,
@@ -203,29 +231,31 @@ def segment(
 ) -> None:
     """Segment images by text, by reference regions, by both, or without a prompt.
 
-    Writes DIR/<stem>.tif (labels, 0 is background) and DIR/proposals.json
-    (one record per object). Files of an earlier run are replaced, other
-    files never.
+    Writes DIR/<stem>.tif (labels, 0 is background), DIR/proposals.json (one
+    record per object) and the tables summary and objects. Folders below the
+    given one are kept below DIR. The same command again goes on where it was
+    stopped. Files of an earlier run are replaced, other files never.
     """
     with reporting(as_json, debug) as reporter:
         from napari_vlseg.cli.cache import open_cache
-        from napari_vlseg.cli.everything import check_goes_with_everything, everything_in_files
+        from napari_vlseg.cli.everything import check_goes_with_everything, everything_question
         from napari_vlseg.cli.parsing import build_table, parse_channels, parse_plane
         from napari_vlseg.cli.references import parse_reference
+        from napari_vlseg.cli.workplace import Device, working_at
         from napari_vlseg.models import registry
         from napari_vlseg.proposals import PostProcess
         from napari_vlseg.visual_prompts import VisualPromptSettings
-        from napari_vlseg.workflow.batch import segment_files
+        from napari_vlseg.workflow.batch import write_proposals
+        from napari_vlseg.workflow.inputs import find_inputs, left_out
         from napari_vlseg.workflow.jobs import plan_jobs
+        from napari_vlseg.workflow.plane_tasks import PlaneQuestion, TextQuestion
         from napari_vlseg.workflow.refine import check_instances
 
         specs = [parse_reference(spec) for spec in reference or ()]
         inputs = [path for spec in specs for path in (spec.image, spec.mask)]
-        where: dict[str, Any] = {
-            "index": parse_plane(plane),
-            "channels": parse_channels(channel or ()),
-            "cache": None if no_cache else open_cache(cache),
-        }
+        index, channels = parse_plane(plane), parse_channels(channel or ())
+        place = Device(device, offline, scheduler_file, tls_ca, tls_cert, tls_key)
+        kept = None if no_cache else open_cache(cache)
         if everything:
             check_goes_with_everything(
                 {
@@ -237,46 +267,25 @@ def segment(
                     "--edges": edges is not None,
                 }
             )
-            jobs = plan_jobs(images, out, probabilities=probabilities)
-            clicking = registry.require_promptable(
-                load(model or registry.DEFAULT_CLICK_MODEL, device, offline, reporter)
+            names = [model or registry.DEFAULT_CLICK_MODEL]
+            question: PlaneQuestion = everything_question(threshold, min_size)
+        else:
+            visual = VisualPromptSettings(reference_context, reference_background, reference_blur)
+            table = build_table(text or (), specs, mix, threshold, template, visual)
+            post = PostProcess(mode="semantic" if semantic else "instances", min_size=min_size)
+            if refine is not None:
+                check_instances(post.mode)
+            names = [model or registry.DEFAULT_MODEL, *([refine] if refine is not None else [])]
+            question = TextQuestion(table, post, working_scale, edges)
+        found, others = find_inputs(images, out)
+        if others:
+            reporter.note(left_out(others))
+        jobs = plan_jobs(found, out, probabilities=probabilities, inputs=inputs)
+        with working_at(place, names, reporter, kept) as runner:
+            work = write_proposals(
+                jobs, question, runner, index=index, channels=channels, redo=redo
             )
-            work = everything_in_files(
-                jobs, clicking, threshold=threshold, min_size=min_size, **where
-            )
-            _report(reporter, reporter.run(work), clicking.info, out)
-            return
-        visual = VisualPromptSettings(reference_context, reference_background, reference_blur)
-        table = build_table(text or (), specs, mix, threshold, template, visual)
-        post = PostProcess(mode="semantic" if semantic else "instances", min_size=min_size)
-        if refine is not None:
-            check_instances(post.mode)
-        jobs = plan_jobs(images, out, probabilities=probabilities, inputs=inputs)
-        segmenter = registry.require_dense(
-            load(model or registry.DEFAULT_MODEL, device, offline, reporter)
-        )
-        outliner = None
-        if refine is not None:
-            outliner = registry.require_promptable(load(refine, device, offline, reporter))
-        work = segment_files(
-            jobs,
-            segmenter,
-            table,
-            outliner=outliner,
-            postprocess=post,
-            working_scale=working_scale,
-            edges=edges,
-            **where,
-        )
-        _report(reporter, reporter.run(work), segmenter.info, out)
-
-
-def load(name: str, device: str, offline: bool, reporter: Reporter) -> AnyModel:
-    """Load a model with its progress shown."""
-    from napari_vlseg.models import registry
-
-    # None leaves the decision to the environment, which may say offline too.
-    return reporter.run(registry.load_steps(name, device=device, offline=offline or None))
+            _report(reporter, reporter.run(work), runner.models[0], out)
 
 
 def _report(reporter: Reporter, outcomes: Sequence[Outcome], model: ModelInfo, out: Path) -> None:
@@ -284,10 +293,11 @@ def _report(reporter: Reporter, outcomes: Sequence[Outcome], model: ModelInfo, o
 
     from napari_vlseg.workflow.records import RECORDS_NAME
 
-    failed = [outcome for outcome in outcomes if outcome.error]
+    failed = [outcome for outcome in outcomes if outcome.status == "failed"]
+    has_labels = any(outcome.labels for outcome in outcomes)
     document: dict[str, Any] = {
         "out": str(out),
-        "records": None if len(failed) == len(outcomes) else str(out / RECORDS_NAME),
+        "records": str(out / RECORDS_NAME) if has_labels else None,
         "model": str(model),
         "device": model.device,
         "images": [outcome.to_dict() for outcome in outcomes],
@@ -299,7 +309,7 @@ def _report(reporter: Reporter, outcomes: Sequence[Outcome], model: ModelInfo, o
             counts = [str(outcome.classes[name]) for name in _class_names(outcomes)]
             table.add_row(Path(outcome.image).name, *counts, f"{outcome.coverage:.1%}")
     if table.row_count:
-        reporter.result(document, table, f"Labels and {RECORDS_NAME} are in {out}")
+        reporter.result(document, table, f"Labels, {RECORDS_NAME} and tables are in {out}")
     else:
         reporter.result(document)
     if failed:

@@ -26,6 +26,7 @@ from napari_vlseg.corrections.stored import (
 from napari_vlseg.errors import ProjectError, VlsegWarning
 from napari_vlseg.events import Work
 from napari_vlseg.images import SourceImage, pixels_sha256
+from napari_vlseg.label_planes import LabelPlanes
 from napari_vlseg.proposals import Proposals
 
 
@@ -158,7 +159,9 @@ class ImageEntry(ImageRecord):
         """
         self._edits.bind(self, ledger, force)
 
-    def checkpoint(self, labels: np.ndarray, objects: pd.DataFrame, number: int) -> None:
+    def checkpoint(
+        self, labels: np.ndarray | LabelPlanes, objects: pd.DataFrame, number: int
+    ) -> None:
         """Save labels and objects as they are after an edit, both or neither.
 
         Opening is quick from there. A journal that has become large is compacted. Edits may
@@ -166,8 +169,8 @@ class ImageEntry(ImageRecord):
 
         Parameters
         ----------
-        labels : numpy.ndarray, integer or bool
-            Not to be changed meanwhile.
+        labels : numpy.ndarray or LabelPlanes, integer or bool
+            Not to be changed meanwhile. Planes are read one at a time.
         objects : pandas.DataFrame
         number : int
             Number of that edit, `Ledger.last` when the labels were copied.

@@ -27,6 +27,7 @@ from napari_vlseg.corrections.stored_edits import has_edits, read_stored
 from napari_vlseg.errors import ConflictError, ProjectError
 from napari_vlseg.events import Work, run
 from napari_vlseg.files import writing
+from napari_vlseg.label_planes import LabelPlanes
 from napari_vlseg.proposals import empty_objects
 
 EDITING_NAME = ".editing"
@@ -107,7 +108,11 @@ class ImageEdits:
         return state
 
     def checkpoint(
-        self, record: ImageRecord, labels: np.ndarray, objects: pd.DataFrame, number: int
+        self,
+        record: ImageRecord,
+        labels: np.ndarray | LabelPlanes,
+        objects: pd.DataFrame,
+        number: int,
     ) -> None:
         """Save labels as they are after an edit; see `ImageEntry.checkpoint`."""
         ledger = self._ledger

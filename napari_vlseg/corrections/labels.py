@@ -13,15 +13,16 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import tifffile
 
 from napari_vlseg.corrections.documents import damage_told, encode_document, read_document
 from napari_vlseg.corrections.journal import Journal
+from napari_vlseg.corrections.large_arrays import read_tiff
 from napari_vlseg.corrections.records import ImageRecord
 from napari_vlseg.corrections.states import State
 from napari_vlseg.corrections.tables import decode_table, encode_table
 from napari_vlseg.errors import ProjectError
 from napari_vlseg.files import atomic_path, atomic_write_bytes, file_sha256
+from napari_vlseg.label_planes import LabelPlanes, limits_of
 from napari_vlseg.ome import write_labels
 
 KIND = "objects"
@@ -57,7 +58,11 @@ class LabelsFile:
         return self._path.exists()
 
     def write(
-        self, record: ImageRecord, labels: np.ndarray, objects: pd.DataFrame, number: int
+        self,
+        record: ImageRecord,
+        labels: np.ndarray | LabelPlanes,
+        objects: pd.DataFrame,
+        number: int,
     ) -> None:
         """Write labels and table, both or neither.
 
@@ -66,7 +71,7 @@ class LabelsFile:
         Parameters
         ----------
         record : ImageRecord
-        labels : numpy.ndarray, integer or bool
+        labels : numpy.ndarray or LabelPlanes, integer or bool
         objects : pandas.DataFrame
         number : int
             Of the last edit that is in them.
@@ -112,7 +117,7 @@ class LabelsFile:
         with damage_told(path):
             objects = decode_table(document)
             shape, dtype = document["labels"]["shape"], np.dtype(document["labels"]["dtype"])
-            labels = tifffile.imread(self._path).reshape(shape).astype(dtype)
+            labels = read_tiff(self._path, shape, dtype)
             return State(labels, objects, int(document.get("edits", -1)))
 
     def number(self) -> tuple[int, tuple[str, ...]]:
@@ -172,7 +177,7 @@ def keep_copy(path: Path, journal: Journal, **details: Any) -> None:
         journal.announce("keep_backup", copy, file_sha256(temporary), **details)
 
 
-def check_labels(record: ImageRecord, labels: np.ndarray) -> None:
+def check_labels(record: ImageRecord, labels: np.ndarray | LabelPlanes) -> None:
     """Refuse labels that an image can't have.
 
     Raises
@@ -191,7 +196,7 @@ def check_labels(record: ImageRecord, labels: np.ndarray) -> None:
             f"The labels have shape {labels.shape} but the image “{record.name}” has shape "
             f"{record.shape}: save them to the image they were drawn on."
         )
-    limits = (int(labels.min()), int(labels.max()))
+    limits = limits_of(labels)
     top = np.iinfo(np.int32 if limits[0] < 0 else np.uint32)
     if limits[0] < top.min or limits[1] > top.max:
         raise ProjectError(

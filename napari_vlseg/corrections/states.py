@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from napari_vlseg.corrections.edits import Edit, decode_edit, read_head
+from napari_vlseg.corrections.large_arrays import blank, copied
 from napari_vlseg.corrections.ledger import Ledger
 from napari_vlseg.corrections.replay import replay_onto
 from napari_vlseg.errors import LedgerError, ProjectError
@@ -71,7 +72,7 @@ def state_of(saved: State | None, ledger: Ledger, notices: tuple[str, ...] = ())
             "The first line of the journal of edits is damaged, and no labels were saved: open "
             "the image for editing, or put the journal back from a backup."
         )
-    start = State(np.zeros(ledger.shape, ledger.dtype), ObjectTable().to_frame(), 0)
+    start = State(blank(ledger.shape, ledger.dtype), ObjectTable().to_frame(), 0)
     try:
         return _later(start, ledger, notices)
     except LedgerError as failure:
@@ -120,7 +121,7 @@ _BEHIND = (
 
 def _later(state: State, ledger: Ledger, notices: tuple[str, ...]) -> State:
     labels, table, last = state.labels, ObjectTable.from_frame(state.objects), ledger.last
-    labels = replay_onto(labels.copy(), table, _until(last, ledger, state), ledger.edit)
+    labels = replay_onto(copied(labels), table, _until(last, ledger, state), ledger.edit)
     return State(labels, table.to_frame(), last, notices)
 
 
@@ -133,7 +134,7 @@ def _as_far_as_they_fit(
     state: State, edits: Iterable[Edit], lookup: Callable[[int], Edit]
 ) -> tuple[State, int]:
     """The state after those edits that fit, and the number of the others."""
-    labels, table, left = state.labels.copy(), ObjectTable.from_frame(state.objects), 0
+    labels, table, left = copied(state.labels), ObjectTable.from_frame(state.objects), 0
     for edit in edits:
         try:
             labels = replay_onto(labels, table, [edit], lookup)

@@ -99,12 +99,15 @@ class PromptEncoder:
         return _plain(phrase) in self._learned
 
     def _embed_texts(self, phrases: Sequence[str], templates: Sequence[str]) -> None:
-        """Embed what was not seen before, in one pass of the text tower."""
-        keys = dict.fromkeys(_keys(phrases, templates))
-        missing = [k for k in keys if k not in self._texts and not self.has_learned(k[0])]
-        if missing:
-            texts = [template.replace("{}", phrase) for phrase, template in missing]
-            self._texts.update(zip(missing, self._encode_texts(texts), strict=True))
+        """Embed what was not seen before, each text in a pass of its own.
+
+        In a batch the last digits would depend on the other texts of it, that is on what was
+        asked before: the same prompt would have other answers in another process.
+        """
+        for phrase, template in dict.fromkeys(_keys(phrases, templates)):
+            if (phrase, template) not in self._texts and not self.has_learned(phrase):
+                (vector,) = self._encode_texts([template.replace("{}", phrase)])
+                self._texts[phrase, template] = vector
 
     def _reference_vectors(
         self, references: Sequence[ReferencePrompt], visual: VisualPromptSettings | None

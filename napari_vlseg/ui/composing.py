@@ -14,6 +14,7 @@ from scipy import ndimage as ndi
 from napari_vlseg.masks import merge_labels
 from napari_vlseg.proposals import Proposals, new_uid
 from napari_vlseg.ui.objects import count_pixels, is_one_of, rows_of
+from napari_vlseg.ui.packing import Packed, unpacked
 from napari_vlseg.ui.planes import Basis, Draft
 
 Policy = Literal["keep", "replace", "add", "ask"]
@@ -120,9 +121,10 @@ def _composition(
     return Composition(labels, basis, replace(proposals, objects=objects), rows, overlap)
 
 
-def _shared(base: np.ndarray, before: np.ndarray | None) -> np.ndarray:
+def _shared(base: np.ndarray, before: np.ndarray | Packed | None) -> np.ndarray | Packed:
     """The base, or the one before where it is the same, so that memory holds it once."""
-    return before if before is not None and np.array_equal(base, before) else base
+    is_same = before is not None and np.array_equal(base, unpacked(before))
+    return before if before is not None and is_same else base
 
 
 def _overlap(wanted: np.ndarray, there: np.ndarray) -> Overlap:

@@ -6,7 +6,7 @@ answer is used only if the question is still the one that was asked.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -16,12 +16,16 @@ from napari.components import ViewerModel
 from napari.layers import Image, Labels
 from psygnal import Signal
 
-from napari_vlseg.errors import VlsegError
+from napari_vlseg.errors import ImageError, VlsegError
+from napari_vlseg.images import with_channels
+from napari_vlseg.ui.arranging import arranged_layer
 from napari_vlseg.ui.asking import MergeQuestion
+from napari_vlseg.ui.blockwise.desk import BlockwiseDesk
+from napari_vlseg.ui.blockwise.jobs import RunnerMaker
 from napari_vlseg.ui.clicks.desk import ClickDesk
 from napari_vlseg.ui.composing import Policy
 from napari_vlseg.ui.editing.desk import EditDesk
-from napari_vlseg.ui.geometry import Key, plane_key
+from napari_vlseg.ui.geometry import Key, image_array, plane_key
 from napari_vlseg.ui.image_choice import ImageChoice
 from napari_vlseg.ui.jobs import (
     ClickModelLoader,
@@ -36,9 +40,11 @@ from napari_vlseg.ui.project_desk import ProjectDesk
 from napari_vlseg.ui.prompt_editor import PromptEditor
 from napari_vlseg.ui.references import ReferenceTaker
 from napari_vlseg.ui.relabel import Relabeller
+from napari_vlseg.ui.remote import where_the_model_is
 from napari_vlseg.ui.results import Place, Results
 from napari_vlseg.ui.review.desk import ReviewDesk
 from napari_vlseg.ui.runner import Runner
+from napari_vlseg.ui.scope import Scope
 from napari_vlseg.ui.segmenter import Segmenter
 from napari_vlseg.ui.training.adapted import AdaptedModel
 from napari_vlseg.ui.training.desk import TrainDesk
@@ -61,6 +67,9 @@ class Controller:
         Loads a model, see `napari_vlseg.ui.jobs.load_by_registry`.
     load_clicks : callable
         Loads a model for clicks.
+    make_runner : callable
+        Gives what answers the blocks of stacks and large planes, see
+        `napari_vlseg.ui.remote.where_the_model_is`.
     """
 
     busy_changed = Signal(bool)
@@ -78,6 +87,7 @@ class Controller:
         runner: Runner,
         load: ModelLoader = load_by_registry,
         load_clicks: ClickModelLoader = load_by_registry,
+        make_runner: RunnerMaker = where_the_model_is,
     ) -> None:
         self.viewer = viewer
         self.runner = runner
@@ -94,7 +104,9 @@ class Controller:
         self.activity = ""
         self.warnings: dict[str, str] = {}
         self.edits = 0
+        self.scope = Scope(self)
         self.segmenter = Segmenter(self)
+        self.blockwise = BlockwiseDesk(self, make_runner)
         self.relabel = Relabeller(self)
         self.references = ReferenceTaker(self)
         self.desk = ProjectDesk(self)
@@ -130,16 +142,17 @@ class Controller:
         image = self.images.layer
         return None if image is None else self.results.record(image, self.key(image))
 
-    def key(self, image: Image) -> Key:
-        """Where the plane in view lies in the labels array of an image."""
-        return plane_key(image, self.images.view(image), self.images.index(image))
+    def key(self, image: Image, index: Sequence[int] | None = None) -> Key:
+        """Where the plane in view, or another one, lies in the labels array of an image."""
+        at = self.images.index(image) if index is None else index
+        return plane_key(image, self.images.view(image), at)
 
-    def place(self, image: Image) -> Place:
-        """Where a result for the plane in view goes."""
+    def place(self, image: Image, index: Sequence[int] | None = None) -> Place:
+        """Where a result for the plane in view, or another one, goes."""
         return Place(
             image,
             self.images.view(image),
-            self.key(image),
+            self.key(image, index),
             self.results.target(image),
             self.policy,
         )
@@ -158,7 +171,9 @@ class Controller:
             name += f" + {training.title}"
         parts = [
             name,
-            model.info.device if model is not None else f"device: {self.settings.device}",
+            f"device: {self.settings.device}"
+            if model is None
+            else str(getattr(model, "where", model.info.device)),
         ]
         if self.labels is not None:
             n = self.n_objects
@@ -179,6 +194,19 @@ class Controller:
         if name != self.settings.name:
             self.set_settings(replace(self.settings, name=name, working_scale=None))
 
+    def segment(self) -> None:
+        """Segment what the scope says, in the background."""
+        with self.told():
+            image = self.images.require()
+            self.prompts.table.active  # noqa: B018 - raises for an empty question
+            if self.scope.kind == "view":
+                index = self.images.index(image)
+                self.blockwise.start(image, (index,), self.scope.window(image))
+            elif self.scope.is_one_pass(image):
+                self.segmenter.start()
+            else:
+                self.blockwise.start(image, self.scope.indices(image))
+
     def save_prompts(self, path: Path) -> None:
         """Write the prompt table to a JSON file."""
         with self.told():
@@ -189,7 +217,33 @@ class Controller:
         """Read the prompt table from a JSON file."""
         with self.told():
             self.prompts.load(path)
+            self.look_as_prompts_say()
             self.say(f"prompts loaded from {path}")
+
+    def name_axes(self, axes: str) -> None:
+        """Say what the axes of the image in use are, by letters such as ZCYX."""
+        with self.told():
+            image = self.images.require()
+            if self.results.target(image) is not None:
+                raise ImageError(
+                    f"“{image.name}” has labels on the axes it has: remove its labels layer "
+                    "first, then name the axes."
+                )
+            arranged, view = arranged_layer(self.viewer, image, axes)
+            self.images.choose(arranged)
+            if view.channel_axis is not None:
+                self.images.set_channel_axis(view.channel_axis)
+            else:
+                self.images.set_view(view)
+
+    def look_as_prompts_say(self) -> None:
+        """Look at the channels of the image in use as when the prompts were saved."""
+        image = self.images.layer
+        if image is not None:
+            view = self.images.view(image)
+            wanted = with_channels(view, self.prompts.table.channels, image_array(image))
+            if wanted != view:
+                self.images.set_view(wanted)
 
     def set_policy(self, policy: Policy) -> None:
         """Choose what becomes of labels that are there already."""
@@ -256,6 +310,7 @@ class Controller:
 
     def _on_prompts(self, table: Any) -> None:
         self.segmenter.stop_if_stale()
+        self.blockwise.stop_if_stale()
         self.check_words()
         self.relabel.settle_if_changed()
         if self.labels is not None:
@@ -270,6 +325,7 @@ class Controller:
 
     def _on_removed(self, event: Any) -> None:
         self.segmenter.stop_if_stale()
+        self.blockwise.stop_if_stale()
         self.facts_changed.emit()
 
     def check_words(self) -> None:

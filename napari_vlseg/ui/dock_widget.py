@@ -224,6 +224,8 @@ class VlsegWidget(QWidget):
         return {
             "segment": self.segment,
             "cancel": controller.segmenter.cancel,
+            "next_scope": controller.scope.next,
+            "apply_thresholds": controller.blockwise.apply_thresholds,
             "add_class": prompts.add_row,
             "remove_class": lambda: prompts.remove_row(table.current),
             "move_up": lambda: prompts.move_row(table.current, -1),
@@ -263,7 +265,9 @@ class VlsegWidget(QWidget):
     def segment(self) -> None:
         """Segment with what is typed, finished or not."""
         self.table.commit()
-        self.controller.segmenter.start()
+        if self.run.planes.hasFocus():
+            self.controller.scope.set_planes(self.run.planes.text())
+        self.controller.segment()
 
     def open_project(self, folder: Path) -> None:
         """Open a project and show its tab."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -13,9 +14,43 @@ from napari.layers import Image
 from psygnal import Signal
 
 from napari_vlseg.errors import ImageError
-from napari_vlseg.images import Channel, ImageView, default_channels, leading_axes, plane_shape
+from napari_vlseg.images import (
+    Channel,
+    ImageView,
+    default_channels,
+    extract_plane,
+    fixed_contrast,
+    leading_axes,
+    plane_shape,
+)
 from napari_vlseg.ui.geometry import image_array
+from napari_vlseg.ui.layer_view import view_of
 from napari_vlseg.ui.layers import is_heatmap
+
+
+class Whole:
+    """An image with more than one plane: its contrast is found once, beside the window.
+
+    Parameters
+    ----------
+    data : array-like
+    view : ImageView
+        As the person looks at it; contrasts that they set are kept.
+    levels : tuple of array-like
+        Of a multiscale image, full resolution first.
+    """
+
+    def __init__(self, data: Any, view: ImageView, levels: tuple[Any, ...] = ()) -> None:
+        self.data, self.view, self.levels = data, view, levels
+        self._lock = threading.Lock()
+        self._fixed: ImageView | None = None
+
+    def fixed_view(self) -> ImageView:
+        """The view with all contrasts filled in."""
+        with self._lock:
+            if self._fixed is None:
+                self._fixed = fixed_contrast(self.data, self.view, self.levels)
+            return self._fixed
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,11 +65,25 @@ class Snapshot:
     index : tuple of int
         Position of the plane in `data` on each leading axis.
     view : ImageView
+    whole : Whole or None
+        What the plane is one of; None for one that is alone.
     """
 
     data: Any
     index: tuple[int, ...]
     view: ImageView
+    whole: Whole | None = None
+
+    def plane(self) -> np.ndarray:
+        """The plane as a model sees it, float32 (H, W, 3) in [0, 1]: as others of its stack.
+
+        Raises
+        ------
+        ImageError
+            See `napari_vlseg.images.extract_plane`.
+        """
+        view = self.view if self.whole is None else self.whole.fixed_view()
+        return extract_plane(self.data, self.index, view)
 
 
 class ImageChoice:
@@ -45,6 +94,7 @@ class ImageChoice:
     def __init__(self, viewer: ViewerModel) -> None:
         self._viewer = viewer
         self._views: WeakKeyDictionary[Image, ImageView] = WeakKeyDictionary()
+        self._wholes: WeakKeyDictionary[Image, Whole] = WeakKeyDictionary()
         self._layer: Image | None = None
         self._emitters = (
             (viewer.layers.events.inserted, self._on_layers),
@@ -97,8 +147,9 @@ class ImageChoice:
         return self._layer
 
     def view(self, layer: Image) -> ImageView:
-        """How a layer is looked at; napari knows which ones are RGB."""
-        return self._views.get(layer, ImageView(rgb=layer.rgb))
+        """How a layer is looked at: as the person chose, else as its file or its axes say."""
+        view = self._views.get(layer)
+        return view_of(layer) if view is None else view
 
     def set_view(self, view: ImageView) -> None:
         """Look at the image in use in another way.
@@ -135,12 +186,23 @@ class ImageChoice:
         """Take the plane in view, or another one, for a job."""
         data, view = image_array(layer), self.view(layer)
         index = self.index(layer) if index is None else tuple(index)
+        is_alone = all(np.shape(data)[axis] == 1 for axis in leading_axes(data, view))
+        whole = None if is_alone else self.whole(layer)
         if not isinstance(data, np.ndarray):
-            return Snapshot(data, index, view)
+            return Snapshot(data, index, view, whole)
         key: list[slice] = [slice(None)] * data.ndim
         for axis, position in zip(leading_axes(data, view), index, strict=True):
             key[axis] = slice(position, position + 1)
-        return Snapshot(data[tuple(key)].copy(), (0,) * len(index), view)
+        return Snapshot(data[tuple(key)].copy(), (0,) * len(index), view, whole)
+
+    def whole(self, layer: Image) -> Whole:
+        """The image with what is known about it as a whole; the same until either changes."""
+        data, view = image_array(layer), self.view(layer)
+        known = self._wholes.get(layer)
+        if known is None or known.data is not data or known.view != view:
+            levels = tuple(layer.data) if layer.multiscale else ()
+            known = self._wholes[layer] = Whole(data, view, levels)
+        return known
 
     def scope(self) -> str:
         """What Segment would work on, in a few words."""

@@ -9,7 +9,6 @@ from typing import Any, Generic, Protocol, TypeVar
 import numpy as np
 
 from napari_vlseg.events import Progress, Work
-from napari_vlseg.images import extract_plane
 from napari_vlseg.models.base import DenseSegmenter, PromptableSegmenter
 from napari_vlseg.models.registry import DEFAULT_MODEL, load_steps, require_promptable
 from napari_vlseg.prompts import PromptTable, ReferencePrompt
@@ -18,6 +17,7 @@ from napari_vlseg.ui.editing.composed import Target, Written
 from napari_vlseg.ui.garbage import leave_out_what_there_is
 from napari_vlseg.ui.image_choice import Snapshot
 from napari_vlseg.ui.native import import_triton_apart
+from napari_vlseg.ui.remote import address_of, load_remote
 from napari_vlseg.workflow.cache import EmbeddingCache
 from napari_vlseg.workflow.propose import rethreshold
 from napari_vlseg.workflow.refine import check_instances, propose_refined
@@ -35,7 +35,8 @@ class ModelSettings:
     name : str
         A registered name, or a folder.
     device, precision : str
-        See `napari_vlseg.models.registry.load`.
+        See `napari_vlseg.models.registry.load`; the device may be the address of a scheduler
+        or the file that it wrote, too.
     working_scale : float or None
         Image pixels per model pixel; None lets the model choose.
     edges : bool or None
@@ -62,9 +63,12 @@ ClickModelLoader = Callable[[ModelSettings], Work[PromptableSegmenter]]
 
 
 def load_by_registry(settings: ModelSettings) -> Work[Any]:
-    """Load a model through the registry."""
+    """Load a model through the registry: here, or on the cluster that the device names."""
     yield Progress("loading the model", 0, 0)
     import_triton_apart()
+    address = address_of(settings.device)
+    if address is not None:
+        return (yield from load_remote(settings, address))
     model = yield from load_steps(
         settings.name,
         device=settings.device,
@@ -95,9 +99,10 @@ class LoadedModel(Generic[M]):
         self._kept: tuple[tuple[str, str, str], M] | None = None
 
     def peek(self, settings: ModelSettings) -> M | None:
-        """The model, if it is loaded."""
+        """The model, if it is loaded, and its cluster is there where it is on one."""
         if self._kept is not None and self._kept[0] == settings.load_key:
-            return self._kept[1]
+            model = self._kept[1]
+            return None if getattr(model, "is_lost", False) else model
         return None
 
     def get(self, settings: ModelSettings) -> Work[M]:
@@ -135,7 +140,7 @@ def segment_job(
     if outliner is not None:
         check_instances(postprocess.mode)
     model = yield from models.get(settings)
-    plane = extract_plane(snapshot.data, snapshot.index, snapshot.view)
+    plane = snapshot.plane()
     proposals = yield from propose_refined(
         model,
         plane,
@@ -179,5 +184,5 @@ def compose_job(proposals: Proposals, target: Target) -> Work[Written]:
 def reference_job(snapshot: Snapshot, mask: np.ndarray, source: str) -> Work[ReferencePrompt]:
     """Cut a reference out of a plane."""
     yield Progress("taking the reference", 0, 0)
-    plane = extract_plane(snapshot.data, snapshot.index, snapshot.view)
+    plane = snapshot.plane()
     return ReferencePrompt.from_region(plane, mask, source)

@@ -35,7 +35,14 @@ class Key:
 
 
 KEYS = (
-    Key("segment", "Ctrl+Return", "Control-Enter", "Segment the plane in view"),
+    Key("segment", "Ctrl+Return", "Control-Enter", "Segment (the plane in view)"),
+    Key("next_scope", "Alt+Shift+Down", "Alt-Shift-Down", "Next choice of what Segment works on"),
+    Key(
+        "apply_thresholds",
+        "Alt+Shift+End",
+        "Alt-Shift-End",
+        "Thresholds on all planes",
+    ),
     Key("cancel", "Alt+Shift+X", "Alt-Shift-X", "Cancel"),
     Key("add_class", "Alt+Shift+N", "Alt-Shift-N", "Add a class"),
     Key("remove_class", "Alt+Shift+Del", "Alt-Shift-Delete", "Remove the class"),

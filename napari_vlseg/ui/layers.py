@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from math import prod
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import zarr
 from napari.layers import Image, Labels
 from napari.utils.colormaps import DirectLabelColormap, label_colormap
 
@@ -15,8 +17,12 @@ from napari_vlseg.errors import ImageError
 from napari_vlseg.images import ImageView
 from napari_vlseg.proposals import Proposals
 from napari_vlseg.ui.geometry import Key, geometry, linear
+from napari_vlseg.ui.volumes import copy_planes, is_unwritten, make_volume
 
 METADATA_KEY = "napari-vlseg"
+LARGE_BYTES = 256 << 20
+"""Labels of more bytes are kept on the disk, and never read as a whole."""
+
 _FEW = 100_000  # pixels that are shown one by one faster than the whole plane
 _N_COLORS = 49  # as in a new labels layer of napari
 
@@ -26,19 +32,31 @@ def warm_up() -> None:
     Labels(np.zeros((2, 2), np.int32))
 
 
-def add_labels(
-    viewer: Any, image: Image, view: ImageView, data: np.ndarray | None = None
-) -> Labels:
-    """Add a labels layer for an image, right above it: empty, or with labels of a project."""
+def add_labels(viewer: Any, image: Image, view: ImageView, data: Any | None = None) -> Labels:
+    """Add a labels layer for an image, right above it: empty, or with labels of a project.
+
+    Parameters
+    ----------
+    viewer : napari.components.ViewerModel
+    image : napari.layers.Image
+    view : ImageView
+    data : array of integers, optional
+        In the shape that `napari_vlseg.ui.geometry.geometry` says, or a NumPy array in the
+        shape without channels. Labels that are large begin in an array on the disk.
+    """
     place = geometry(image, view)
+    if data is None:
+        data = empty_labels(place.shape)
+    elif data.shape != place.shape:
+        data = _reshaped(data, place.shape)
     layer = Labels(
-        np.zeros(place.shape, np.int32) if data is None else data.reshape(place.shape),
+        data,
         name=f"{image.name} — vlseg",
         opacity=0.5,
         metadata={METADATA_KEY: {"image": image.name}},
         **place.placement,
     )
-    return _insert_above(viewer, image, layer)
+    return insert_above(viewer, image, layer)
 
 
 def show_heatmap(
@@ -66,7 +84,7 @@ def show_heatmap(
         metadata={METADATA_KEY: {"heatmap": class_name, "image": image.name}},
         **placement,
     )
-    return _insert_above(viewer, image, layer)
+    return insert_above(viewer, image, layer)
 
 
 def is_heatmap(layer: Any) -> bool:
@@ -91,6 +109,34 @@ def class_of(heatmap: Image) -> str:
 def layers_of(viewer: Any, image: Image, labels: Labels | None) -> list[Any]:
     """The layers that come and go with an image: itself, its labels and its heatmaps."""
     return [*heatmaps_of(viewer, image), *([] if labels is None else [labels]), image]
+
+
+def _reshaped(data: Any, shape: tuple[int, ...]) -> Any:
+    """The same labels with an axis of length 1 more."""
+    if isinstance(data, np.ndarray):
+        return data.reshape(shape)
+    copy = make_volume(shape, data.dtype)
+    copy_planes(data, copy)
+    return copy
+
+
+def empty_labels(shape: Sequence[int]) -> Any:
+    """An array of labels that holds none: NumPy's, or one on the disk where it is large."""
+    if prod(shape) * np.dtype(np.int32).itemsize <= LARGE_BYTES:
+        return np.zeros(shape, np.int32)
+    return make_volume(shape)
+
+
+def is_large(layer: Labels) -> bool:
+    """Whether the labels of a layer are not to be read as a whole."""
+    data = layer.data
+    n_bytes = prod(data.shape) * np.dtype(data.dtype).itemsize
+    return n_bytes > LARGE_BYTES or not isinstance(data, np.ndarray)
+
+
+def is_blank(layer: Labels) -> bool:
+    """Whether it is certain, without reading it, that a layer holds no labels."""
+    return isinstance(layer.data, zarr.Array) and is_unwritten(layer.data)
 
 
 def read_plane(layer: Labels, key: Key) -> np.ndarray:
@@ -123,13 +169,19 @@ def write_pixels(layer: Labels, flat: np.ndarray, values: np.ndarray) -> None:
         if isinstance(data, np.ndarray) and data.flags.c_contiguous:
             data.reshape(-1)[flat] = values
         else:
-            _write_box(data, np.unravel_index(flat, data.shape), values)
+            _write_boxes(data, flat, values)
     layer.refresh(extent=False)
 
 
 def narrow(layer: Labels, dtype: np.dtype) -> None:
     """Hold the labels in another type, without a change of any."""
-    if layer.data.dtype != dtype:
+    if layer.data.dtype == dtype:
+        return
+    if isinstance(layer.data, zarr.Array):
+        volume = make_volume(layer.data.shape, dtype)
+        copy_planes(layer.data, volume)
+        layer.data = volume
+    else:
         layer.data = np.asarray(layer.data).astype(dtype)
 
 
@@ -145,7 +197,7 @@ def overwrite_plane(
     """
     _make_room(layer, highest)
     with _told_if_not_writable(layer):
-        layer.data[_slices(key)] = labels
+        layer.data[_slices(key)] = labels.astype(layer.data.dtype, copy=False)
     layer.refresh(extent=False, thumbnail=thumbnail)
 
 
@@ -176,7 +228,7 @@ def color(layer: Labels, proposals: Proposals | None, semantic: bool) -> None:
     layer.colormap = DirectLabelColormap(color_dict=table)
 
 
-def _insert_above(viewer: Any, image: Image, layer: Any) -> Any:
+def insert_above(viewer: Any, image: Image, layer: Any) -> Any:
     """Insert a layer above an image and leave the selection as the person had it."""
     selected = set(viewer.layers.selection)
     place = viewer.layers.index(image) + 1 if image in viewer.layers else len(viewer.layers)
@@ -195,13 +247,21 @@ def _make_room(layer: Labels, highest: int) -> None:
     narrow(layer, type_for(layer, highest))
 
 
-def _write_box(data: Any, where: tuple[np.ndarray, ...], values: np.ndarray) -> None:
-    """Write pixels by the box around them: every kind of array takes slices."""
-    low = [int(axis.min()) for axis in where]
-    box = tuple(slice(a, int(axis.max()) + 1) for a, axis in zip(low, where, strict=True))
-    region = np.array(data[box])
-    region[tuple(axis - a for a, axis in zip(low, where, strict=True))] = values
-    data[box] = region
+def _write_boxes(data: Any, flat: np.ndarray, values: np.ndarray) -> None:
+    """Write pixels, plane by plane, by the box around them: every kind of array takes slices."""
+    height, width = data.shape[-2:]
+    size = height * width
+    for number in range(int(flat[0]) // size, int(flat[-1]) // size + 1):
+        start, stop = np.searchsorted(flat, (number * size, (number + 1) * size))
+        if start == stop:
+            continue
+        index = tuple(map(int, np.unravel_index(number, data.shape[:-2]))) if data.ndim > 2 else ()
+        rows, cols = np.divmod(flat[start:stop] - number * size, width)
+        top, left = int(rows[0]), int(cols.min())
+        box = (*index, slice(top, int(rows[-1]) + 1), slice(left, int(cols.max()) + 1))
+        region = np.array(data[box])
+        region[rows - top, cols - left] = values[start:stop]
+        data[box] = region
 
 
 def _slices(key: Key) -> tuple[Any, ...]:

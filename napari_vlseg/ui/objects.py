@@ -21,6 +21,18 @@ def count_pixels(labels: np.ndarray) -> dict[int, int]:
     return {v: n for v, n in zip(values.tolist(), counts.tolist(), strict=True) if v}
 
 
+def labels_in(labels: np.ndarray) -> np.ndarray:
+    """Values other than 0 that occur, ascending, as int64."""
+    highest = int(labels.max(initial=0))
+    if highest > _COUNTABLE or int(labels.min(initial=0)) < 0:
+        values = np.unique(labels)
+        return values[values != 0].astype(np.int64)
+    table = np.zeros(highest + 1, bool)
+    table[labels.reshape(-1)] = True
+    table[0] = False
+    return np.flatnonzero(table).astype(np.int64, copy=False)
+
+
 def is_one_of(labels: np.ndarray, wanted: Iterable[int]) -> np.ndarray:
     """Where labels are among the wanted ones, as bool; faster than sorting for small labels."""
     values = np.fromiter(wanted, np.int64)

@@ -6,7 +6,7 @@ import json
 import logging
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 from platformdirs import user_config_path
 
@@ -31,11 +31,17 @@ class Preferences:
         Whether the model learns while the person works.
     live_every : int
         After so many objects that were decided about.
+    scope : {"view", "plane", "range", "stack"}
+        What Segment works on, where it makes sense for the image.
+    planes : str
+        Planes of a range, counted from 1.
     """
 
     policy: Policy = "ask"
     live: bool = False
     live_every: int = 10
+    scope: Literal["view", "plane", "range", "stack"] = "plane"
+    planes: str = "1-5"
 
     def __post_init__(self) -> None:
         if not isinstance(self.live, bool) or not isinstance(self.live_every, int):
@@ -44,6 +50,10 @@ class Preferences:
             raise SettingsError(
                 f"The model can't learn after every {self.live_every} objects: choose 1 or more."
             )
+        if self.scope not in ("view", "plane", "range", "stack") or not isinstance(
+            self.planes, str
+        ):
+            raise SettingsError("Segment works on the view, the plane, a range or the stack.")
         if self.policy not in get_args(Policy):
             raise SettingsError(
                 f"The merge policy “{self.policy}” is unknown: choose "

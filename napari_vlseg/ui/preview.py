@@ -29,13 +29,14 @@ class Preview:
 
     def __init__(self, layer: Labels, key: Key, record: PlaneRecord, table: ObjectTable) -> None:
         self.layer, self.key = layer, key
-        self.before = record.current
+        self._record = record
+        before = record.current
         kept = record.kept(table)
         free = (kept == 0) & ~record.edited
         self._free, self._around = free, kept
         self._is_semantic = record.basis.semantic
-        self._highest = int(self.before.max(initial=0))
-        self._present = np.where(free & (self.before != kept), self.before, 0)
+        self._highest = int(before.max(initial=0))
+        self._present = np.where(free & (before != kept), before, 0)
         # What one class gives where it is: kept pixels, else present objects, else a new label.
         new = np.where(self._present > 0, self._present, self._highest + 1)
         self._one_class = np.where(free, new, kept)
@@ -54,5 +55,6 @@ class Preview:
 
     def end(self) -> None:
         """Put back what was there."""
-        if not np.array_equal(read_plane(self.layer, self.key), self.before):
-            overwrite_plane(self.layer, self.key, self.before, self._highest)
+        before = self._record.current
+        if not np.array_equal(read_plane(self.layer, self.key), before):
+            overwrite_plane(self.layer, self.key, before, self._highest)

@@ -9,6 +9,12 @@ from dataclasses import dataclass
 from napari_vlseg.events import Progress
 
 _UNITS = {"encoding": "tiles", "segmenting": "tiles", "downloading": "MB"}
+_COUNTED = {
+    "segmenting planes": ("segmenting", "planes"),
+    "segmenting blocks": ("segmenting", "blocks"),
+    "setting thresholds": ("setting thresholds", "planes"),
+}
+"""Stages that say what they count."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +50,8 @@ class Clock:
             return ProgressState(None, f"{event.stage} …")
         counted = f"{event.done} of {event.total}"
         unit = _UNITS.get(event.stage.split()[0], "")
-        text = f"{event.stage} · {counted} {unit}".rstrip()
+        stage, unit = _COUNTED.get(event.stage, (event.stage, unit))
+        text = f"{stage} · {counted} {unit}".rstrip()
         gained = event.done - self._first
         if gained > 0 and event.done < event.total:
             left = (now - self._start) / gained * (event.total - event.done)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -18,8 +19,15 @@ from napari_vlseg.images import SourceImage
 from napari_vlseg.object_table import ObjectTable
 from napari_vlseg.prompts import PromptTable
 from napari_vlseg.proposals import Proposals
+from napari_vlseg.ui.layers import LARGE_BYTES
+from napari_vlseg.ui.packing import Packed
 from napari_vlseg.ui.recovery import Leftover, UnsavedWork
+from napari_vlseg.ui.shelf import put_away
+from napari_vlseg.ui.volumes import make_volume
 from napari_vlseg.workflow.worklist import make_project, plan_worklist, take_up, worklist_of
+
+_FEW_PLANES = 8
+"""Planes whose probabilities are read into memory; those of more stay in a file."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,14 +37,17 @@ class OpenedLabels:
     Attributes
     ----------
     ledger : Ledger
-    labels : numpy.ndarray
-        Without channels.
+    labels : numpy.ndarray or zarr.Array
+        Without channels; on the disk where they are large.
     table : ObjectTable
+    held : dict of index to Packed, or None
+        What the planes with labels hold, of large labels.
     """
 
     ledger: Ledger
-    labels: np.ndarray
+    labels: Any
     table: ObjectTable
+    held: dict[tuple[int, ...], Packed] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,16 +149,35 @@ def _opened(project: Project) -> Work[OpenedProject]:
 def _open_image(project: Project, entry: ImageEntry, source: SourceImage) -> OpenedImage:
     found = _open_labels(entry) if entry.has_labels else None
     last = {p.index: p for p in entry.proposals() if p.has_probabilities}
-    return OpenedImage(
-        project, entry, source, found, {index: stored.load() for index, stored in last.items()}
-    )
+    several = len(last) > _FEW_PLANES
+    proposals = {
+        index: put_away(stored.load()) if several else stored.load()
+        for index, stored in last.items()
+    }
+    return OpenedImage(project, entry, source, found, proposals)
 
 
 def _open_labels(entry: ImageEntry) -> OpenedLabels:
     ledger = entry.open_ledger()
     try:
         labels, objects = entry.load_labels()
-        return OpenedLabels(ledger, labels, ObjectTable.from_frame(objects))
+        table = ObjectTable.from_frame(objects)
+        if labels.nbytes <= LARGE_BYTES:
+            return OpenedLabels(ledger, labels, table)
+        return OpenedLabels(ledger, *_laid_down(labels, table))
     except BaseException:
         ledger.close()
         raise
+
+
+def _laid_down(
+    labels: np.ndarray, table: ObjectTable
+) -> tuple[Any, ObjectTable, dict[tuple[int, ...], Packed]]:
+    """Large labels in an array on the disk, and what the journal knows of their planes."""
+    volume, held = make_volume(labels.shape, labels.dtype), {}
+    for index in np.ndindex(*labels.shape[:-2]):
+        plane = labels[index]
+        if plane.any():
+            volume[index] = plane
+            held[index] = Packed.of(plane)
+    return volume, table, held

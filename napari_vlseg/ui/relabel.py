@@ -13,12 +13,14 @@ from psygnal import Signal
 from napari_vlseg.errors import PromptError
 from napari_vlseg.models.base import automatic_threshold
 from napari_vlseg.models.registry import specs
-from napari_vlseg.proposals import PostProcess, Proposals
+from napari_vlseg.proposals import ModelInfo, PostProcess, Proposals
 from napari_vlseg.ui.editing.composed import Written
+from napari_vlseg.ui.geometry import plane_index
 from napari_vlseg.ui.jobs import settle_job
 from napari_vlseg.ui.layers import class_of, heatmaps_of, show_heatmap
 from napari_vlseg.ui.results import Place
 from napari_vlseg.ui.runner import Handlers
+from napari_vlseg.ui.shelf import are_the_same
 from napari_vlseg.workflow.propose import preview
 
 if TYPE_CHECKING:
@@ -81,7 +83,12 @@ class Relabeller:
         """Make exact labels of the plane in view, if the table asks for other ones."""
         controller = self._controller
         image, record = controller.images.layer, controller.record
-        if image is None or record is None or record.proposals is None:
+        if image is None or record is None:
+            return
+        if not record.has_proposals:
+            controller.blockwise.settle_plane(image, controller.images.index(image))
+            return
+        if record.proposals is None:
             return
         look = self._wanted(record.proposals)
         shown = record.basis.shown
@@ -126,23 +133,38 @@ class Relabeller:
             view, key = controller.images.view(image), controller.key(image)
             show_heatmap(controller.viewer, image, view, key, values, name)
 
-    def _wanted(self, proposals: Proposals) -> Look:
+    def wanted_thresholds(
+        self, present: tuple[tuple[str, float], ...], made_by: ModelInfo
+    ) -> dict[str, float]:
+        """What the table asks for, by class.
+
+        Parameters
+        ----------
+        present : tuple of (str, float)
+            Classes of a result and the thresholds it has.
+        made_by : ModelInfo
+        """
         rows = {row.name: row for row in self._controller.prompts.table.rows}
-        thresholds = []
-        for name, present in _thresholds(proposals):
+        thresholds = {}
+        for name, before in present:
             row = rows.get(name)
             if row is None:
-                thresholds.append((name, present))
+                thresholds[name] = before
             elif row.threshold is None:
-                thresholds.append((name, self._automatic(proposals, name, present)))
+                thresholds[name] = self._automatic(made_by, name, before)
             else:
-                thresholds.append((name, row.threshold))
-        shown = tuple(n for n in proposals.classes if n in rows and rows[n].visible)
-        return Look(tuple(thresholds), shown, self.postprocess)
+                thresholds[name] = row.threshold
+        return thresholds
 
-    def _automatic(self, proposals: Proposals, class_name: str, present: float) -> float:
+    def _wanted(self, proposals: Proposals) -> Look:
+        rows = {row.name: row for row in self._controller.prompts.table.rows}
+        thresholds = self.wanted_thresholds(_thresholds(proposals), proposals.model)
+        shown = tuple(n for n in proposals.classes if n in rows and rows[n].visible)
+        return Look(tuple(thresholds.items()), shown, self.postprocess)
+
+    def _automatic(self, made_by: ModelInfo, class_name: str, present: float) -> float:
         """What "auto" stands for on a map: a matter of the model that made it."""
-        model, made_by = self._controller.models.peek(self._controller.settings), proposals.model
+        model = self._controller.models.peek(self._controller.settings)
         if model is not None and (model.info.name, model.info.hashes) == (
             made_by.name,
             made_by.hashes,
@@ -164,7 +186,7 @@ class Relabeller:
     def _on_settled(self, place: Place, asked: Proposals, look: Look, written: Written) -> None:
         controller = self._controller
         record = controller.results.record(place.image, place.key)
-        if record is None or record.proposals is not asked:
+        if record is None or not are_the_same(record.proposals, asked):
             return
         with controller.told():
             if controller.results.write(place, written) is None:
@@ -173,6 +195,9 @@ class Relabeller:
                 self._settle(replace(place, on=on), asked, look)
                 return
             controller.mark_unsaved()
+            if place.on is not None:
+                index = plane_index(place.image, place.view, place.key)
+                controller.blockwise.note_settled(place.on, index, written.made.proposals)
             controller.say(found(written.made.proposals))
             if asked.refined_by is not None:
                 controller.tell(written.made.proposals.notices[-1], "info")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
@@ -115,8 +116,14 @@ class Results:
         book = self._editing.known(layer)
         return {} if book is None else {book.key(i): record for i, record in book.records.items()}
 
-    def aim(self, place: Place, op: str, shown: tuple[str, ...] | None = None) -> Target:
-        """Everything that a job needs to compose a result for a place.
+    def aim(
+        self,
+        place: Place,
+        op: str,
+        shown: tuple[str, ...] | None = None,
+        region: tuple[slice, slice] | None = None,
+    ) -> Target:
+        """Everything that a job needs to compose a result for a place, in view or not.
 
         Parameters
         ----------
@@ -124,19 +131,31 @@ class Results:
         op : {"propose", "threshold"}
         shown : tuple of str, optional
             Classes that are visible.
+        region : tuple of slice, optional
+            Rows and columns that the result is of.
         """
         image, view, stamp = place.image, place.view, self._editing.pace.stamp()
         if place.on is None:
             shape = shape_without_channels(image, view)
             plane = np.zeros(plane_shape(image_array(image), view), np.int32)
             index = plane_index(image, view, place.key)
-            return Target(Draft.of(plane), place.policy, shape, index, op, stamp, shown)
+            draft = Draft.of(plane)
+            return Target(draft, place.policy, shape, index, op, stamp, shown, region)
         book, index = self._up_to_date(place.on, place.key)
         draft = book.record(index).draft(book.table)
-        return Target(draft, place.policy, book.shape, index, op, stamp, shown)
+        return Target(draft, place.policy, book.shape, index, op, stamp, shown, region)
 
-    def write(self, place: Place, made: Written) -> Labels | None:
-        """Put a composition on its plane, as one edit.
+    def write(
+        self, place: Place, made: Written, load: Callable[[], Proposals | None] | None = None
+    ) -> Labels | None:
+        """Put a composition on its plane, in view or not, as one edit.
+
+        Parameters
+        ----------
+        place : Place
+        made : Written
+        load : callable, optional
+            Reads the proposals again when they are needed, where others keep them.
 
         Returns
         -------
@@ -157,8 +176,11 @@ class Results:
         if (record.version, book.table.version) != (draft.version, draft.table.version):
             return None
         self._editing.place(book, made, lambda: self._overwrite(layer, place.key, made))
-        record.proposals, record.proposals_saved = made.made.proposals, False
-        color(layer, record.proposals, record.basis.semantic)
+        if load is None:
+            record.proposals, record.proposals_saved = made.made.proposals, False
+        else:
+            record.leave_proposals(load)
+        color(layer, made.made.proposals, record.basis.semantic)
         return layer
 
     def preview(self, image: Image, key: Key, classes: np.ndarray) -> None:

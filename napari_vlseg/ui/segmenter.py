@@ -9,6 +9,7 @@ from napari.layers import Image
 
 from napari_vlseg.events import Event, Notice, Progress
 from napari_vlseg.ui.editing.composed import Written
+from napari_vlseg.ui.geometry import plane_index
 from napari_vlseg.ui.jobs import Outliner, compose_job, segment_job
 from napari_vlseg.ui.progress import Clock
 from napari_vlseg.ui.prompt_editor import Question, question
@@ -127,6 +128,9 @@ class Segmenter:
                 self._compose_anew(asked, written)
                 return
             controller.mark_unsaved()
+            if asked.place.on is not None:
+                index = plane_index(asked.place.image, asked.place.view, asked.place.key)
+                controller.blockwise.supersede(asked.place.on, index)
             controller.say(found(written.made.proposals))
             controller.relabel.refresh_heatmaps()
         self._end(controller.activity)

@@ -7,7 +7,7 @@ from weakref import ref
 
 from napari.layers import Image
 
-from napari_vlseg.images import ImageView
+from napari_vlseg.images import ImageView, with_channels
 from napari_vlseg.ui.collecting import Collecting
 from napari_vlseg.ui.geometry import plane_key
 from napari_vlseg.ui.keeping.homes import Home
@@ -53,6 +53,7 @@ class Shown:
         self._collecting.before_layers()
         shape = None if found is None else found.labels.shape
         view = fitting_view(opened.source, self._view, shape)
+        view = with_channels(view, controller.prompts.table.channels, opened.source.data)
         image = add_image_again(
             controller.viewer, opened.source, entry.name, entry.scale, entry.translate
         )
@@ -95,6 +96,6 @@ class Shown:
         controller.results.set_target(image, labels)
         home = Home(opened.project, opened.entry, found.ledger, is_unsaved, found.ledger.last)
         self._keeper.adopt(image, labels, home)
-        controller.editing.attach(labels, found.ledger, found.table)
+        controller.editing.attach(labels, found.ledger, found.table, found.held)
         for index, proposals in opened.proposals.items():
             controller.results.restore(labels, plane_key(image, view, index), proposals)

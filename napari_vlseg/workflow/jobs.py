@@ -8,17 +8,36 @@ from pathlib import Path
 
 from napari_vlseg.errors import ExportError
 from napari_vlseg.files import writing
+from napari_vlseg.workflow.inputs import InputImage
 from napari_vlseg.workflow.label_files import check_replaceable
-from napari_vlseg.workflow.records import read_records
+from napari_vlseg.workflow.results_folder import ResultsFolder
 
 
 @dataclass(frozen=True)
 class Job:
-    """One image and the files that its segmentation makes."""
+    """One image and the files that its segmentation makes.
+
+    Attributes
+    ----------
+    image : pathlib.Path
+    labels : pathlib.Path
+    out : pathlib.Path
+        Folder of all results; `labels` lies in it or below.
+    probabilities : pathlib.Path or None
+    is_named : bool
+        See `napari_vlseg.workflow.inputs.InputImage`.
+    """
 
     image: Path
     labels: Path
+    out: Path
     probabilities: Path | None = None
+    is_named: bool = True
+
+    @property
+    def name(self) -> str:
+        """The label file as records name it: its path in `out`, with ``/`` on every system."""
+        return self.labels.relative_to(self.out).as_posix()
 
     @property
     def outputs(self) -> tuple[Path, ...]:
@@ -27,7 +46,7 @@ class Job:
 
 
 def plan_jobs(
-    images: Sequence[Path],
+    images: Sequence[Path | InputImage],
     out: Path,
     *,
     probabilities: bool = False,
@@ -37,7 +56,8 @@ def plan_jobs(
 
     Parameters
     ----------
-    images : sequence of pathlib.Path
+    images : sequence of pathlib.Path or InputImage
+        The latter from `napari_vlseg.workflow.inputs.find_inputs`.
     out : pathlib.Path
         Made where it is missing.
     probabilities : bool
@@ -56,36 +76,37 @@ def plan_jobs(
         was not written by `napari_vlseg.workflow.batch.segment_files`, or if the folder can't
         be written to.
     """
-    jobs = tuple(
-        Job(
-            image,
-            out / f"{image.stem}.tif",
-            out / f"{image.stem}_probabilities.tif" if probabilities else None,
-        )
-        for image in images
-    )
+    chosen = [one if isinstance(one, InputImage) else InputImage(one) for one in images]
+    jobs = tuple(_job(image, out, probabilities) for image in chosen)
     _check_distinct(jobs)
-    read = {path.resolve() for path in (*images, *inputs)}
+    read = {path.resolve() for path in (*(image.path for image in chosen), *inputs)}
     for output in (output for job in jobs for output in job.outputs):
         if output.resolve() in read:
             raise ExportError(
                 f"The labels would overwrite the input “{output}”: choose another folder."
             )
         check_replaceable(output)
-    read_records(out)
+    ResultsFolder(out).check()
     with writing(out, ExportError):
         out.mkdir(parents=True, exist_ok=True)
     return jobs
+
+
+def _job(image: InputImage, out: Path, probabilities: bool) -> Job:
+    folder, stem = out / image.below, image.path.stem
+    maps = folder / f"{stem}_probabilities.tif" if probabilities else None
+    return Job(image.path, folder / f"{stem}.tif", out, maps, image.is_named)
 
 
 def _check_distinct(jobs: Sequence[Job]) -> None:
     owners: dict[str, Path] = {}
     for job in jobs:
         for output in job.outputs:
-            key = output.name.casefold()  # one file on Windows and macOS
+            key = str(output).casefold()  # one file on Windows and macOS
             if key in owners:
                 raise ExportError(
                     f"“{owners[key]}” and “{job.image}” would both be written to “{output}”: "
-                    "segment them into different folders."
+                    "segment them into different folders, or name the folder that both lie in "
+                    'by a pattern in quotes, such as "slides/**/*.tif".'
                 )
             owners[key] = job.image

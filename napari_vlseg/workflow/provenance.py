@@ -17,6 +17,7 @@ from napari_vlseg.corrections.edits import Edit
 from napari_vlseg.corrections.store import ImageEntry
 from napari_vlseg.corrections.stored import StoredProposal
 from napari_vlseg.errors import ProjectError
+from napari_vlseg.label_planes import LabelPlanes
 from napari_vlseg.pixel_changes import PixelChange
 from napari_vlseg.proposals import completed
 from napari_vlseg.workflow.journal_lines import read_journal
@@ -60,7 +61,7 @@ def with_proposal_ious(
 
 
 def as_saved(
-    entry: ImageEntry, labels: np.ndarray, objects: pd.DataFrame, n_edits: int
+    entry: ImageEntry, labels: np.ndarray | LabelPlanes, objects: pd.DataFrame, n_edits: int
 ) -> pd.DataFrame:
     """The table of objects for a checkpoint: what can't be told soon is nan rather than stale.
 
@@ -69,9 +70,10 @@ def as_saved(
     entry, labels, objects
         See `with_proposal_ious`.
     n_edits : int
-        Edits in the journal; IoUs of long journals are left to exports and to history.
+        Edits in the journal; IoUs of long journals, and of labels that are not in memory as a
+        whole, are left to exports and to history.
     """
-    if n_edits <= _MOST_EDITS:
+    if n_edits <= _MOST_EDITS and isinstance(labels, np.ndarray):
         try:
             return with_proposal_ious(entry, labels, objects)
         except ProjectError:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from scipy import ndimage as ndi
 
 from napari_vlseg.errors import ExportError
-from napari_vlseg.files import atomic_write_text, reading
+from napari_vlseg.files import atomic_path, reading
 from napari_vlseg.proposals import OUTLINE_COLUMNS, Proposals
 
 RECORDS_NAME = "proposals.json"
@@ -28,7 +28,7 @@ RECORD_KEYS = (
     "model",
     "threshold",
 )
-"""Keys of a record. ``image``: path as it was given; ``labels``: name of the label image in the
+"""Keys of a record. ``image``: path as it was given; ``labels``: path of the label image in the
 folder; ``bbox``: ``[row0, col0, row1, col1]`` in pixels, the end excluded; the rest as in
 `napari_vlseg.proposals.OBJECT_COLUMNS`. Where a click model drew the outlines the keys of
 `napari_vlseg.proposals.OUTLINE_COLUMNS` follow."""
@@ -42,7 +42,7 @@ def object_records(image: str, labels_name: str, proposals: Proposals) -> list[d
     image : str
         Path of the image.
     labels_name : str
-        Name of its label file.
+        Path of its label file in the folder of results.
     proposals : Proposals
 
     Returns
@@ -61,7 +61,7 @@ def object_records(image: str, labels_name: str, proposals: Proposals) -> list[d
             "bbox": [rows.start, cols.start, rows.stop, cols.stop],
         }
         further = [key for key in OUTLINE_COLUMNS if key in row]
-        records.append({key: _plain(record[key]) for key in (*RECORD_KEYS, *further)})
+        records.append({key: plain(record[key]) for key in (*RECORD_KEYS, *further)})
     return records
 
 
@@ -90,34 +90,32 @@ def read_records(folder: Path) -> list[dict[str, Any]]:
     return records
 
 
-def write_records(folder: Path, replaced: Collection[str], records: list[dict[str, Any]]) -> None:
-    """Write the records of this run beside those of other label images in the folder.
+def write_records(folder: Path, records: Iterable[dict[str, Any]]) -> None:
+    """Write the records of all label images of a folder, one line each.
 
     Parameters
     ----------
     folder : pathlib.Path
-    replaced : collection of str
-        Names of the label files that this run wrote; earlier records of theirs,
-        and of files that are gone, are dropped.
-    records : list of dict
-        From `object_records`.
+    records : iterable of dict
+        From `object_records`; they are not held in memory.
 
     Raises
     ------
     ExportError
         If the file can't be written.
     """
-    kept = [
-        record
-        for record in read_records(folder)
-        if record["labels"] not in replaced and (folder / record["labels"]).exists()
-    ]
-    lines = [json.dumps(record, ensure_ascii=False) for record in (*kept, *records)]
-    text = "[\n" + ",\n".join(lines) + "\n]\n" if lines else "[]\n"
-    atomic_write_text(folder / RECORDS_NAME, text, error=ExportError)
+    with (
+        atomic_path(folder / RECORDS_NAME, error=ExportError) as temporary,
+        temporary.open("w", encoding="utf-8", newline="\n") as stream,
+    ):
+        before = "[\n"
+        for record in records:
+            stream.write(before + json.dumps(record, ensure_ascii=False))
+            before = ",\n"
+        stream.write("[]\n" if before == "[\n" else "\n]\n")
 
 
-def _plain(value: Any) -> Any:
-    """NumPy scalars as the Python numbers that JSON knows; null where there is no number."""
+def plain(value: Any) -> Any:
+    """NumPy scalars as the Python numbers that JSON knows; None where there is no number."""
     number = value.item() if hasattr(value, "item") else value
     return None if number != number else number

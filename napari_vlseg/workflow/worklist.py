@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from PIL import Image
 
@@ -23,7 +23,7 @@ EVERY_FILE = "*"
 BELOW_TOO = "**/*"
 """Pattern of all images in a folder and the folders in it."""
 
-_TIFF_SUFFIXES = {".tif", ".tiff", ".btf", ".tf8"}
+_TIFF_SUFFIXES = {".tif", ".tiff", ".btf", ".tf8", ".svs", ".ndpi", ".scn", ".qptiff", ".lsm"}
 _NO_PICTURES = {".pdf", ".ps", ".eps", ".mpg", ".mpeg", ".h5", ".hdf", ".grib", ".bufr"}
 _NUMBER = re.compile(r"(\d+)")
 
@@ -44,12 +44,18 @@ def find_images(folder: Path, pattern: str = EVERY_FILE) -> tuple[Path, ...]:
     ProjectError
         If there is no such folder, or the pattern is no relative one.
     """
+    suffixes = image_suffixes()
+    found = list_files(folder, pattern)
+    return tuple(path for path in found if path.suffix.lower() in suffixes)
+
+
+def list_files(folder: Path, pattern: str = EVERY_FILE) -> tuple[Path, ...]:
+    """Files of a folder, images and others; order, what is left out and errors as `find_images`."""
     folder = Path(folder).absolute()
     with reading(folder):
         os.scandir(folder).close()
-    suffixes = image_suffixes()
     found = _listed(folder) if pattern == EVERY_FILE else _matched(folder, pattern)
-    return tuple(sorted((path for path in found if path.suffix.lower() in suffixes), key=_natural))
+    return tuple(sorted(found, key=natural_key))
 
 
 def default_project(folder: Path) -> Path:
@@ -236,6 +242,7 @@ def _matched(folder: Path, pattern: str) -> Iterable[Path]:
         ) from failure
 
 
-def _natural(path: Path) -> list[tuple[int, int | str]]:
+def natural_key(path: PurePath) -> list[tuple[int, int | str]]:
+    """Sorts paths as a person counts: 2 before 10, capitals beside small letters."""
     parts = _NUMBER.split(path.as_posix().casefold())
     return [(0, int(part)) if part.isdecimal() else (1, part) for part in parts]

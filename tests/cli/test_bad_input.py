@@ -68,7 +68,7 @@ def test_images_that_are_none(cli, model, tmp_path, make):
     image = make(tmp_path / "image.tif")
     done = cli("segment", image, "--text", "bright", "--out", tmp_path / "out")
     assert_refused(done)
-    assert not list((tmp_path / "out").iterdir())
+    assert not list((tmp_path / "out").glob("*"))
 
 
 @pytest.mark.parametrize("text", ["", "  ", "=", ";-", "class=", "-bright"])

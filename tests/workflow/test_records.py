@@ -39,22 +39,14 @@ def test_boxes_hold_their_object_and_end_outside(records, scene):
 
 
 def test_what_is_written_is_read(tmp_path, records):
-    write_records(tmp_path, ["scene.tif"], records)
+    write_records(tmp_path, records)
     assert read_records(tmp_path) == records
     assert len((tmp_path / RECORDS_NAME).read_text("utf-8").splitlines()) == len(records) + 2
 
 
 def test_no_object_is_an_empty_list(tmp_path):
-    write_records(tmp_path, ["scene.tif"], [])
+    write_records(tmp_path, [])
     assert json.loads((tmp_path / RECORDS_NAME).read_text("utf-8")) == []
-
-
-def test_records_of_files_that_are_gone_go(tmp_path, records):
-    others = [{**record, "labels": name} for record in records for name in ("kept.tif", "gone.tif")]
-    write_records(tmp_path, ["kept.tif", "gone.tif"], others)
-    (tmp_path / "kept.tif").touch()
-    write_records(tmp_path, ["scene.tif"], records)
-    assert {record["labels"] for record in read_records(tmp_path)} == {"kept.tif", "scene.tif"}
 
 
 @pytest.mark.parametrize("text", ["", "{", '{"a": 1}', "[1]", '[{"labels": "a.tif"}]', "\xff"])

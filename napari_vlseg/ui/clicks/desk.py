@@ -22,6 +22,7 @@ from napari_vlseg.ui.clicks.jobs import Answer
 from napari_vlseg.ui.clicks.marks import Marks
 from napari_vlseg.ui.clicks.spots import Spot, require_flat, spot_in_view
 from napari_vlseg.ui.jobs import ClickModelLoader, LoadedModel, ModelSettings, load_by_registry
+from napari_vlseg.ui.remote import address_of
 from napari_vlseg.workflow.clicking import ClickSession
 from napari_vlseg.workflow.committing import CommitMode
 from napari_vlseg.workflow.outlines import Stroke, Tool, box_outline
@@ -75,7 +76,10 @@ class ClickDesk:
     @property
     def settings(self) -> ModelSettings:
         """The click model, run as the text model is."""
-        return replace(self._controller.settings, name=self.name, working_scale=None, edges=None)
+        settings = self._controller.settings
+        # Clicks are answered here: each would wait for a cluster.
+        device = settings.device if address_of(settings.device) is None else "auto"
+        return replace(settings, name=self.name, device=device, working_scale=None, edges=None)
 
     @property
     def short_name(self) -> str:

@@ -8,7 +8,6 @@ from typing import Any
 
 from napari_vlseg.errors import ModelError
 from napari_vlseg.events import Work
-from napari_vlseg.images import extract_plane
 from napari_vlseg.models.base import PromptableEmbedding, PromptableSegmenter
 from napari_vlseg.models.registry import DEFAULT_CLICK_MODEL
 from napari_vlseg.object_prompts import ObjectPrompt
@@ -56,7 +55,7 @@ def prepare_job(
             f"The model “{settings.name}” takes no clicks: choose {DEFAULT_CLICK_MODEL} beside "
             "the click tools."
         )
-    plane = extract_plane(snapshot.data, snapshot.index, snapshot.view)
+    plane = snapshot.plane()
     return Prepared(model, (yield from encode(model, plane, cache=cache)))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from math import prod
 from weakref import ref
@@ -19,8 +19,10 @@ from napari_vlseg.ui.editing.past import OF_THE_PLUGIN, Past
 from napari_vlseg.ui.editing.patches import Patch
 from napari_vlseg.ui.editing.spread import Index, Spread, runs_of, squeezed_axis, without_axis
 from napari_vlseg.ui.geometry import Key
-from napari_vlseg.ui.layers import narrow, read_plane, type_for, write_pixels
+from napari_vlseg.ui.layers import is_blank, is_large, narrow, read_plane, type_for, write_pixels
+from napari_vlseg.ui.packing import Packed
 from napari_vlseg.ui.planes import Basis, PlaneRecord
+from napari_vlseg.ui.shelf import Shelf
 
 
 class LayerBook:
@@ -32,9 +34,17 @@ class LayerBook:
     ledger : Ledger
         Its shape is that of the layer, without an axis of length 1 that stands for channels.
     table : ObjectTable
+    held : mapping of index to Packed, optional
+        What the planes with labels hold, where that is known; else the layer is read.
     """
 
-    def __init__(self, layer: Labels, ledger: Ledger, table: ObjectTable) -> None:
+    def __init__(
+        self,
+        layer: Labels,
+        ledger: Ledger,
+        table: ObjectTable,
+        held: Mapping[Index, Packed] | None = None,
+    ) -> None:
         self._layer = ref(layer)
         self.ledger = ledger
         self.table = table
@@ -48,11 +58,12 @@ class LayerBook:
         self.past = Past()
         self._last = ledger.last
         self._bases: dict[int, tuple[Index, Basis, Basis]] = {}
+        self.is_large = is_large(layer)
+        """Whether planes out of use are packed, and looked at only if something happened there."""
+        self._shelf = Shelf()
         self.records: dict[Index, PlaneRecord] = {}
-        for index in np.ndindex(*self.shape[:-2]):
-            plane = self.plane(index)
-            if plane.any():
-                self.records[index] = PlaneRecord(plane.copy())
+        for index, labels in self._held() if held is None else held.items():
+            self.records[index] = self._new_record(labels)
 
     @property
     def layer(self) -> Labels:
@@ -92,7 +103,8 @@ class LayerBook:
     def record(self, index: Index) -> PlaneRecord:
         """What the journal says of a plane."""
         if index not in self.records:
-            self.records[index] = PlaneRecord(np.zeros(self.shape[-2:], self.layer.data.dtype))
+            nothing = np.zeros(self.shape[-2:], self.layer.data.dtype)
+            self.records[index] = self._new_record(nothing)
         return self.records[index]
 
     def change_to(self, flat: np.ndarray, new: np.ndarray) -> tuple[PixelChange | None, Spread]:
@@ -175,8 +187,9 @@ class LayerBook:
         left = sum(self.table.get(uid, "area") for uid in uids)
         found = []
         for index in sorted(self.records):
-            if left > 0:
-                runs = runs_of(self.records[index].current, labels)
+            record = self.records[index]
+            if left > 0 and not (record.is_packed and _is_without(record.labels, labels)):
+                runs = runs_of(record.current, labels)
                 found.append((runs[0] + self._offset(index), *runs[1:]))
                 left -= int(runs[1].sum())
         if not found:
@@ -251,8 +264,8 @@ class LayerBook:
     def put_basis(self, number: int, index: Index, basis: Basis) -> None:
         """Remember what an edit composed on."""
         record = self.record(index)
-        self._bases[number] = (index, record.basis, basis)
-        record.basis = basis
+        before, record.basis = record.basis, basis
+        self._bases[number] = (index, before, record.basis)
 
     def move_basis(self, number: int, sign: int) -> Index | None:
         """Go back to before an edit (-1), or after it (1); gives its plane if it composed."""
@@ -261,6 +274,21 @@ class LayerBook:
         index, before, after = self._bases[number]
         self.record(index).basis = after if sign > 0 else before
         return index
+
+    def snapshot(self) -> dict[Index, np.ndarray | Packed]:
+        """What each plane with labels holds now, not to be changed by what comes."""
+        return {index: self.records[index].snapshot() for index in sorted(self.records)}
+
+    def _held(self) -> Iterator[tuple[Index, np.ndarray]]:
+        """Planes of the layer that hold labels, each a copy."""
+        if not is_blank(self.layer):
+            for index in np.ndindex(*self.shape[:-2]):
+                plane = self.plane(index)
+                if plane.any():
+                    yield index, plane.copy()
+
+    def _new_record(self, labels: np.ndarray | Packed) -> PlaneRecord:
+        return PlaneRecord(labels, self._shelf, packs=self.is_large)
 
     def _offset(self, index: Index) -> int:
         leading = self.shape[:-2]
@@ -277,3 +305,8 @@ class LayerBook:
                 index = tuple(int(i) for i in np.unravel_index(number, self.shape[:-2] or (1,)))
                 part = slice(int(start), int(stop))
                 yield index if self.shape[:-2] else (), part, flat[part] - low
+
+
+def _is_without(present: np.ndarray, labels: Sequence[int]) -> bool:
+    """Whether none of some labels is among those of a plane."""
+    return not np.isin(np.asarray(labels, np.int64), present, assume_unique=True).any()

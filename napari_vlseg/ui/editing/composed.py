@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
+
+import numpy as np
 
 from napari_vlseg.corrections.edits import Edit, packed
 from napari_vlseg.object_table import ObjectTable
@@ -12,6 +14,7 @@ from napari_vlseg.pixel_changes import PixelChange
 from napari_vlseg.proposals import Proposals
 from napari_vlseg.ui.composing import Composition, Policy, compose
 from napari_vlseg.ui.editing.rows import Stamp, composed
+from napari_vlseg.ui.packing import unpacked
 from napari_vlseg.ui.planes import Draft
 
 
@@ -51,6 +54,8 @@ class Target:
     stamp : Stamp
     shown : tuple of str or None
         Classes that are visible; None is all.
+    region : tuple of slice or None
+        Rows and columns that the result is of; None is all.
     """
 
     draft: Draft
@@ -60,11 +65,24 @@ class Target:
     op: str
     stamp: Stamp
     shown: tuple[str, ...] | None = None
+    region: tuple[slice, slice] | None = None
 
     def compose(self, proposals: Proposals) -> Written:
-        """Put proposals on the plane, and write down what that changes."""
-        made = compose(self.draft, proposals, self.policy, self.shown)
-        return written(made, self)
+        """Put proposals on the plane, or its region, and write down what that changes."""
+        if self.region is None:
+            return written(compose(self.draft, proposals, self.policy, self.shown), self)
+        part = self.draft.part(*self.region)
+        made = compose(part, proposals, self.policy, self.shown)
+        return written(_in_plane(made, self.draft, *self.region), self)
+
+
+def _in_plane(made: Composition, draft: Draft, rows: slice, cols: slice) -> Composition:
+    """A composition of a region as one of its plane; what lies around it stays."""
+    labels = draft.plane.astype(np.result_type(draft.plane, made.labels))
+    labels[rows, cols] = made.labels
+    base = np.where(draft.stays(), 0, draft.kept())
+    base[rows, cols] = 0 if made.basis.base is None else unpacked(made.basis.base)
+    return replace(made, labels=labels, basis=replace(made.basis, base=base))
 
 
 def written(made: Composition, target: Target) -> Written:

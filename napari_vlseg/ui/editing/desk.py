@@ -27,6 +27,7 @@ from napari_vlseg.ui.editing.pace import Pace
 from napari_vlseg.ui.editing.patches import Patch
 from napari_vlseg.ui.editing.spread import Index, Spread
 from napari_vlseg.ui.editing.watching import Watcher
+from napari_vlseg.ui.packing import Packed
 
 if TYPE_CHECKING:
     from napari_vlseg.ui.controller import Controller
@@ -86,7 +87,13 @@ class EditDesk(ObjectActions):
         """The journal of a layer."""
         return self.book(layer).ledger
 
-    def attach(self, layer: Labels, ledger: Ledger, table: ObjectTable) -> None:
+    def attach(
+        self,
+        layer: Labels,
+        ledger: Ledger,
+        table: ObjectTable,
+        held: Mapping[Index, Packed] | None = None,
+    ) -> None:
         """Go on with a journal: of an image that was opened, or that a project holds now.
 
         Parameters
@@ -95,12 +102,14 @@ class EditDesk(ObjectActions):
             Holds what the journal says.
         ledger : Ledger
         table : ObjectTable
+        held : mapping of index to Packed, optional
+            What its planes with labels hold, where that is known.
         """
         present = self._books.get(layer)
         if present is not None and present.table is table:
             present.ledger = ledger
         else:
-            self._books[layer] = book = LayerBook(layer, ledger, table)
+            self._books[layer] = book = LayerBook(layer, ledger, table, held)
             self._watcher.watch(layer)
             self.history.recall(book)
         self.mirror(layer)

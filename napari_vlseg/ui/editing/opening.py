@@ -30,11 +30,25 @@ def open_book(controller: Controller, layer: Labels, pace: Pace) -> LayerBook:
     ledger = Ledger(shape, layer.data.dtype, annotator=pace.annotator)
     objects = get_objects(layer)
     table = ObjectTable() if objects is None else ObjectTable.from_frame(objects)
-    held = np.asarray(layer.data).reshape(shape)
-    pixels = PixelChange.between(np.zeros_like(held), held)
+    book = LayerBook(layer, ledger, table)
+    pixels = _held(book)
     if pixels is not None:
         _import(ledger, table, pixels)
-    return LayerBook(layer, ledger, table)
+        book.catch_up()
+    return book
+
+
+def _held(book: LayerBook) -> PixelChange | None:
+    """What a layer brings along, as a change of an empty one: read plane by plane."""
+    changes = []
+    for index, record in sorted(book.records.items()):
+        plane = record.current
+        changes.append(PixelChange.between(np.zeros_like(plane), plane, book.shape, index))
+    found = [change for change in changes if change is not None]
+    if not found:
+        return None
+    columns = zip(*((c.starts, c.lengths, c.old, c.new) for c in found), strict=True)
+    return PixelChange(*map(np.concatenate, columns))
 
 
 def _import(ledger: Ledger, table: ObjectTable, pixels: PixelChange) -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
-from weakref import WeakSet
+from weakref import WeakKeyDictionary, WeakSet
 
 import numpy as np
 from napari.layers import Labels
@@ -37,6 +37,8 @@ class Watcher:
         self._layers: WeakSet[Labels] = WeakSet()
         self._told: WeakSet[Labels] = WeakSet()
         self._replaced: WeakSet[Labels] = WeakSet()
+        self._told_planes: WeakKeyDictionary[Labels, set[Index]] = WeakKeyDictionary()
+        self._seen: WeakKeyDictionary[Labels, Index | None] = WeakKeyDictionary()
         self._written: Labels | None = None
         # For layers without an undo of their own: the image that was just segmented, above all.
         self._bind(desk.controller.viewer)
@@ -46,6 +48,7 @@ class Watcher:
         if layer in self._layers:
             return
         self._layers.add(layer)
+        self._seen[layer] = self._in_view(layer)
         layer.events.paint.connect(self._on_paint)
         layer.events.set_data.connect(self._on_data)
         layer.events.data.connect(self._on_replaced)
@@ -89,15 +92,19 @@ class Watcher:
         if not book.fits:
             desk.book(layer)
             return True
+        planes = self._planes_to_look_at(book, everywhere)
+        return self._look_at_type(book) + sum(self.look_at(book, index) for index in planes) > 0
+
+    def _planes_to_look_at(self, book: LayerBook, everywhere: bool) -> Iterable[Index]:
+        layer = book.layer
+        told, in_view = self._told_planes.pop(layer, set()), self._in_view(layer)
         if layer in self._replaced:
             self._replaced.discard(layer)
-            everywhere = True
-        in_view = self._in_view(layer)
-        if everywhere or in_view is None:
-            planes: list[Index] = list(np.ndindex(*book.shape[:-2]))
-        else:
-            planes = [in_view]
-        return self._look_at_type(book) + sum(self.look_at(book, index) for index in planes) > 0
+        elif book.is_large and in_view is not None:
+            return sorted(told)
+        elif not everywhere and in_view is not None:
+            return [in_view]
+        return np.ndindex(*book.shape[:-2])
 
     def _is_busy(self, layer: Labels) -> bool:
         """Whether a layer shows what is not to stay, or a stroke that has not ended."""
@@ -153,9 +160,24 @@ class Watcher:
         desk.record(book, Edit(op, pixels, rows, index), taken)
 
     def _on_data(self, event: Any) -> None:
-        if event.source is not self._written:
-            self._told.add(event.source)
+        layer = event.source
+        if layer is not self._written and not self._is_another_plane(layer):
+            self._told.add(layer)
             self._desk.controller.labels_touched.emit()
+
+    def _is_another_plane(self, layer: Labels) -> bool:
+        """Whether napari tells of a large layer because another plane came into view.
+
+        Comparing it would hold up who leafs through a stack; of others the planes are noted.
+        """
+        book = self._desk.known(layer)
+        if book is None or not book.is_large:
+            return False
+        in_view = self._in_view(layer)
+        before, self._seen[layer] = self._seen.get(layer), in_view
+        if in_view is not None and before == in_view:
+            self._told_planes.setdefault(layer, set()).add(in_view)
+        return before != in_view
 
     def _on_replaced(self, event: Any) -> None:
         if event.source is not self._written:

@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from napari.layers import Image, Labels
 
+from napari_vlseg.label_planes import LabelPlanes, limits_of
 from napari_vlseg.object_table import ObjectTable
 from napari_vlseg.proposals import Proposals
+from napari_vlseg.ui.editing.book import LayerBook
+from napari_vlseg.ui.editing.spread import Index
 from napari_vlseg.ui.geometry import (
     axes_of,
     image_array,
@@ -19,7 +22,9 @@ from napari_vlseg.ui.geometry import (
     plane_index,
     without_channels,
 )
+from napari_vlseg.ui.layers import is_large
 from napari_vlseg.ui.opening import path_of
+from napari_vlseg.ui.packing import Packed, unpacked
 from napari_vlseg.ui.planes import PlaneRecord
 
 if TYPE_CHECKING:
@@ -68,7 +73,7 @@ class SentLabels:
 
     Attributes
     ----------
-    labels : numpy.ndarray
+    labels : numpy.ndarray or LabelPlanes
         Without channels.
     table : ObjectTable
         A copy.
@@ -76,7 +81,7 @@ class SentLabels:
         Of the edit.
     """
 
-    labels: np.ndarray
+    labels: np.ndarray | LabelPlanes
     table: ObjectTable
     number: int
 
@@ -103,17 +108,32 @@ def proposals_of(controller: Controller, image: Image, labels: Labels) -> Sequen
     return [
         SentProposals(record, plane_index(image, view, key), record.proposals)
         for key, record in controller.results.records(labels).items()
-        if record.proposals is not None and not record.proposals_saved
+        if not record.proposals_saved and record.proposals is not None
     ]
 
 
 def labels_of(controller: Controller, image: Image, labels: Labels, copy: bool) -> SentLabels:
     """Labels as they are now; they need no copy where nobody draws on them any more."""
     controller.results.reconcile(labels)
-    array = without_channels(labels, image, controller.images.view(image))
     editing = controller.editing
-    return SentLabels(
-        array.copy() if copy else array,
-        editing.table(labels).copy(),
-        editing.ledger(labels).last,
-    )
+    table, number = editing.table(labels).copy(), editing.ledger(labels).last
+    if is_large(labels):
+        return SentLabels(planes_of(editing.book(labels)), table, number)
+    array = without_channels(labels, image, controller.images.view(image))
+    return SentLabels(array.copy() if copy else array, table, number)
+
+
+def planes_of(book: LayerBook) -> LabelPlanes:
+    """What a journal says of all planes now: what comes later does not change it."""
+    held = book.snapshot()
+    nothing = np.zeros(book.shape[-2:], book.dtype)
+
+    def read(index: Index) -> np.ndarray:
+        return unpacked(held[index]) if index in held else nothing
+
+    limits = [
+        plane.limits if isinstance(plane, Packed) else limits_of(plane) for plane in held.values()
+    ]
+    low = min((low for low, _ in limits), default=0)
+    high = max((high for _, high in limits), default=0)
+    return LabelPlanes(book.shape, book.dtype, (min(low, 0), max(high, 0)), read)

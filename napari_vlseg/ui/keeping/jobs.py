@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from math import prod
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -16,6 +18,7 @@ from napari_vlseg.images import pixels_sha256, read_image
 from napari_vlseg.prompts import PromptTable
 from napari_vlseg.training.finetune.shelf import AdapterShelf
 from napari_vlseg.ui.keeping.facts import ImageFacts, SentLabels, SentProposals
+from napari_vlseg.ui.shelf import are_the_same
 from napari_vlseg.workflow.provenance import as_saved
 
 MAX_EMBEDDED_BYTES = 10**9
@@ -62,10 +65,10 @@ def house_job(
             return make(), entry
         except ConflictError:
             pass  # somebody else's labels stay; these get an entry of their own
-    data = np.asarray(facts.data)
+    data = facts.data if hasattr(facts.data, "dtype") else np.asarray(facts.data)
     digest = pixels_sha256(data)
     path = facts.path if _reads_the_same(facts.path, digest) else None
-    if path is None and max_embedded is not None and data.nbytes > max_embedded:
+    if path is None and max_embedded is not None and _n_bytes(data) > max_embedded:
         yield Notice(
             f"“{facts.name}” is too large to be kept without a project: make one with New…, "
             "or nothing of it will be there if the program ends."
@@ -102,7 +105,7 @@ def save_job(
         raise ProjectError(ledger.trouble)
     for sent in proposals:
         entry.save_proposals(sent.proposals, index=sent.index, keep_probabilities=True)
-        sent.record.proposals_saved |= sent.record.proposals is sent.proposals
+        sent.record.proposals_saved |= are_the_same(sent.record.proposals, sent.proposals)
     if labels is not None:
         objects = labels.table.to_frame()
         if leaving:  # nobody waits for the journal to be read, and no edit follows
@@ -173,7 +176,7 @@ def _adopted(project: Project, entry: ImageEntry, open_here: Ledger | None) -> I
 def _bound(
     project: Project,
     facts: ImageFacts,
-    data: np.ndarray,
+    data: Any,
     digest: str,
     path: Path | None,
     ledger: Ledger,
@@ -193,7 +196,7 @@ def _bound(
             unit=facts.unit,
             scale=facts.scale,
             translate=facts.translate,
-            embed=data if path is None else None,
+            embed=np.asarray(data) if path is None else None,
         )
         number += 1
         if entry.id in taken:
@@ -203,6 +206,10 @@ def _bound(
         except ConflictError:
             continue
         return entry
+
+
+def _n_bytes(data: Any) -> int:
+    return prod(data.shape) * np.dtype(data.dtype).itemsize
 
 
 def _reads_the_same(path: Path | None, digest: str) -> bool:

@@ -139,7 +139,7 @@ class Keeper:
             if home.project is not project:
                 del self._homes[labels]
                 for record in self._controller.results.records(labels).values():
-                    record.proposals_saved = record.proposals is None
+                    record.note_new_home()
         self.troubles.clear()
         self._unkept.clear()
 

@@ -190,7 +190,7 @@ class TrainDesk:
         controller = self._controller
         record = controller.record
         self._ask_again = False
-        if record is None or record.proposals is None or not _asks(controller):
+        if record is None or not record.has_proposals or not _asks(controller):
             return
         if controller.segmenter.busy:
             self._ask_again = True  # once it has answered
@@ -223,7 +223,7 @@ class TrainDesk:
         controller = self._controller
         images, keeper, image = controller.images, controller.desk.keeper, controller.images.layer
         record = controller.record
-        is_asked = record is not None and record.proposals is not None
+        is_asked = record is not None and record.has_proposals
         in_view = (
             InView(images.snapshot(image), controller.relabel.postprocess)
             if image is not None and is_asked

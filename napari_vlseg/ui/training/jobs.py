@@ -10,7 +10,7 @@ from pathlib import Path
 from napari_vlseg.corrections.store import Project
 from napari_vlseg.errors import ModelError, PromptError, VlsegError
 from napari_vlseg.events import Notice, Progress, T, Work
-from napari_vlseg.images import ImageView, extract_plane
+from napari_vlseg.images import ImageView
 from napari_vlseg.models.base import DenseSegmenter
 from napari_vlseg.models.clipseg import ClipSegSegmenter
 from napari_vlseg.prompts import PromptTable
@@ -246,7 +246,7 @@ def _pictures(
         return None
     snapshot, model = request.in_view.snapshot, request.model
     try:
-        plane = extract_plane(snapshot.data, snapshot.index, snapshot.view)
+        plane = snapshot.plane()
         answers = []
         for asked in (before, made.model):
             asking = propose(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from magicgui.widgets import CheckBox, ComboBox, Container, FloatSpinBox
+from magicgui.widgets import CheckBox, ComboBox, Container, FloatSpinBox, LineEdit
 from qtpy.QtCore import QSize, Signal
 from qtpy.QtGui import QColor
 from qtpy.QtWidgets import (
@@ -15,6 +15,7 @@ from qtpy.QtWidgets import (
     QFormLayout,
     QGridLayout,
     QLabel,
+    QLineEdit,
     QToolButton,
     QVBoxLayout,
     QWidget,
@@ -26,6 +27,7 @@ from napari_vlseg.ui.views.icons import swatch
 from napari_vlseg.ui.views.parts import Popup, clear, hint
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
+CLUSTER = "cluster"
 PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 EDGES = (("auto", None), ("on", True), ("off", False))
 
@@ -42,8 +44,13 @@ class SettingsPopup(Popup):
             widgets=[
                 ComboBox(
                     name="device",
-                    choices=DEVICES,
+                    choices=(*DEVICES, CLUSTER),
                     tooltip="Where the model runs; auto takes a GPU where there is one",
+                ),
+                LineEdit(
+                    name="scheduler",
+                    tooltip="Address of a dask scheduler, tcp://host:8786, or the file that it "
+                    "wrote (scheduler.json)",
                 ),
                 ComboBox(
                     name="precision",
@@ -79,16 +86,27 @@ class SettingsPopup(Popup):
         """Show settings; nothing is reported."""
         self._shown = shown
         with self.form.changed.blocked():
-            self.form.device.value = shown.device
+            is_here = shown.device in DEVICES
+            self.form.device.value = shown.device if is_here else CLUSTER
+            if not is_here:
+                self.form.scheduler.value = shown.device
+            self._allow_scheduler()
             self.form.precision.value = shown.precision
             self.form.working_scale.value = shown.working_scale or 0
             self.form.edges.value = shown.edges
             self.form.offline.value = bool(shown.offline)
 
+    def _allow_scheduler(self) -> None:
+        self.form.scheduler.enabled = self.form.device.value == CLUSTER
+
     def _report(self) -> None:
+        self._allow_scheduler()
+        device = self.form.device.value
+        if device == CLUSTER:
+            device = self.form.scheduler.value.strip() or self._shown.device
         self._shown = replace(
             self._shown,
-            device=self.form.device.value,
+            device=device,
             precision=self.form.precision.value,
             working_scale=self.form.working_scale.value or None,
             edges=self.form.edges.value,
@@ -100,6 +118,7 @@ class SettingsPopup(Popup):
 class ChannelsPopup(Popup):
     """Which axis holds channels, their colours, and the contrast."""
 
+    axes_named = Signal(str)
     axis_chosen = Signal(object)
     edited = Signal(object)
 
@@ -107,6 +126,13 @@ class ChannelsPopup(Popup):
         super().__init__(parent)
         self._shown = ImageView()
         self._limits: tuple[float, float] | None = None
+        self.axes = QLineEdit()
+        self.axes.setPlaceholderText("for example ZCYX")
+        self.axes.setToolTip(
+            "What each axis of the array is, where napari does not know: Y rows, X columns, "
+            "Z depth, T time, C channels, S red, green, blue, or any other letter"
+        )
+        self.axes.returnPressed.connect(lambda: self.axes_named.emit(self.axes.text()))
         self.axis = QComboBox()
         self.axis.setToolTip("The axis that holds channels; the others are planes")
         self.axis.activated.connect(lambda *_: self.axis_chosen.emit(self.axis.currentData()))
@@ -115,6 +141,7 @@ class ChannelsPopup(Popup):
         self.contrast.setToolTip("Which values are black and white to the model")
         self.contrast.activated.connect(lambda *_: self._report_contrast())
         form = QFormLayout()
+        form.addRow("Axes", self.axes)
         form.addRow("Channels", self.axis)
         form.addRow("Contrast", self.contrast)
         self._grid = QGridLayout()
@@ -124,10 +151,15 @@ class ChannelsPopup(Popup):
         layout.addWidget(hint("The model sees the channels that are on, added up in colour."))
 
     def show_view(
-        self, shown: ImageView, shape: Sequence[int], limits: tuple[float, float] | None
+        self,
+        shown: ImageView,
+        shape: Sequence[int],
+        limits: tuple[float, float] | None,
+        axes: str = "",
     ) -> None:
-        """Show how an image of a shape is looked at."""
+        """Show how an image of a shape is looked at, and what its axes are called."""
         self._shown, self._limits = shown, limits
+        self.axes.setText(axes)
         self.axis.clear()
         self.axis.addItem("RGB" if shown.rgb else "none", None)
         if not shown.rgb and len(shape) > 2:
@@ -154,6 +186,31 @@ class ChannelsPopup(Popup):
             color.clicked.connect(lambda *_, c=channel: self._choose_color(c))
             self._grid.addWidget(box, index, 0)
             self._grid.addWidget(color, index, 1)
+            self._grid.addWidget(self._contrast_of(channel, index in on), index, 2)
+
+    def _contrast_of(self, channel: Channel, on: bool) -> QComboBox:
+        """What is black and what has the full colour in one channel."""
+        choices: list[tuple[str, tuple[float, float] | None]] = [("contrast as above", None)]
+        choices += [("limits of the layer now", self._limits)] if self._limits else []
+        if channel.contrast is not None and channel.contrast != self._limits:
+            low, high = channel.contrast
+            choices.append((f"{low:g} to {high:g}", channel.contrast))
+        combo = QComboBox()
+        combo.setEnabled(on)
+        combo.setToolTip(
+            "Values of this channel that are black and full colour to the model: show the channel "
+            "in napari, set the contrast limits of the layer, and take them here"
+        )
+        for text, limits in choices:
+            combo.addItem(text, limits)
+        values = [limits for _, limits in choices]
+        combo.setCurrentIndex(values.index(channel.contrast) if channel.contrast in values else 0)
+        combo.activated.connect(
+            lambda place, c=channel: self._report_channel(
+                replace(c, contrast=choices[place][1]), True
+            )
+        )
+        return combo
 
     def _choose_color(self, channel: Channel) -> None:
         chosen = QColorDialog.getColor(QColor(channel.color), self)

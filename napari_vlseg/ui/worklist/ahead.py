@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING, Any
 from napari_vlseg.corrections.worklist import Worklist
 from napari_vlseg.errors import VlsegError
 from napari_vlseg.events import Progress, Work
-from napari_vlseg.images import ImageView, extract_plane, leading_axes, read_image
+from napari_vlseg.images import (
+    ImageView,
+    extract_plane,
+    fixed_contrast,
+    leading_axes,
+    read_image,
+)
 from napari_vlseg.ui.clicks.answering import CLICK_LANE
 from napari_vlseg.ui.opening import carried_view
 from napari_vlseg.ui.runner import Handlers
@@ -123,6 +129,8 @@ def ahead_job(
         source = read()
         shown = source.view if view is None else carried_view(view, source.data, source.view)
         axes = leading_axes(source.data, shown)
+        if any(source.data.shape[axis] > 1 for axis in axes):  # as the window looks at a stack
+            shown = fixed_contrast(source.data, shown)
         plane = extract_plane(source.data, first_index(source.data.shape, axes), shown)
         for encoding in models:
             scale = encoding.working_scale

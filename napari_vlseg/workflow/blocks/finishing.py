@@ -91,6 +91,10 @@ class Labelling:
                 yield Progress("drawing labels", done, len(planes) * len(blocks))
                 yield from self._label(place, self.run.grid.block(number))
 
+    def is_labelled(self, place: int) -> bool:
+        """Whether every block of a plane is labelled, for good."""
+        return all((place, number) in self._labelled for number in self.run.blocks)
+
     def needed(self) -> list[int]:
         """Numbers of the blocks that must be answered on each plane, near ones first."""
         blocks = map(self.run.grid.block, self.run.blocks)
@@ -202,6 +206,31 @@ def rethreshold_blocks(
     labelling = Labelling(result.run, asked, postprocess or result.postprocess)
     yield from labelling.label_all()
     return (yield from finish(labelling, out, result.notices))
+
+
+def finish_plane(labelling: Labelling, index: tuple[int, ...], out: Any) -> Work[BlockResult]:
+    """Number the objects of one plane, from 1, while others are still being labelled.
+
+    Parameters
+    ----------
+    labelling : Labelling
+        Every block of the plane is labelled.
+    index : tuple of int
+        Of the plane.
+    out : array-like
+        Takes the labels, see `napari_vlseg.workflow.blocks.segmenting.segment_blocks`.
+
+    Yields
+    ------
+    Progress
+
+    Returns
+    -------
+    BlockResult
+        As of a run over this plane alone.
+    """
+    alone = replace(labelling.run, planes=(index,))
+    return (yield from finish(Labelling(alone, labelling.thresholds, labelling.post), out, ()))
 
 
 def finish(labelling: Labelling, out: Any, notices: tuple[str, ...]) -> Work[BlockResult]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import queue
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -77,6 +77,7 @@ def segment_blocks(
     runner: BlockRunner | None = None,
     skip_empty: bool = True,
     out: Any = None,
+    watch: Callable[[Labelling], object] | None = None,
 ) -> Work[BlockResult]:
     """Segment an image of any size by a prompt table.
 
@@ -110,6 +111,9 @@ def segment_blocks(
     out : array-like, optional
         Takes the labels: leading axes and (H, W), an integer type that holds their number. A
         zarr array in `folder` if omitted.
+    watch : callable, optional
+        Given what knows which planes are done, before the first event: for
+        `napari_vlseg.workflow.blocks.finishing.finish_plane`.
 
     Yields
     ------
@@ -151,6 +155,8 @@ def segment_blocks(
     )
     post, thresholds = postprocess or PostProcess(), default_thresholds(model, prompts)
     job = _Job(run, seen, Labelling(run, thresholds, post))
+    if watch is not None:
+        watch(job.labelling)
     answering = runner or LocalRunner(model, cache)
     if skip_empty:
         yield Progress("looking for the background", 0, 0)

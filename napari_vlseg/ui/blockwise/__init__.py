@@ -1,0 +1,1 @@
+"""Stacks, and planes too large for one pass: segmented block by block while the person works."""

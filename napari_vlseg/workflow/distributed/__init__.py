@@ -1,0 +1,1 @@
+"""The same tasks on other machines, by dask.distributed."""

@@ -1,0 +1,282 @@
+"""A folder of results and its journal, from which an interrupted run goes on.
+
+``run.jsonl`` grows by one line when the files of an image are complete, or when an image
+failed. ``proposals.json`` and the tables are made of it, so that a killed program loses no more
+than the image it was at.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path, PurePosixPath
+from typing import Any, Literal
+
+from napari_vlseg.errors import ExportError
+from napari_vlseg.files import reading
+from napari_vlseg.line_files import append_line
+from napari_vlseg.workflow.records import read_records, write_records
+from napari_vlseg.workflow.run_tables import TABLE_FILES, write_tables
+from napari_vlseg.workflow.worklist import natural_key
+
+JOURNAL_NAME = "run.jsonl"
+FORMAT = "napari-vlseg-run"
+VERSION = 1
+
+Status = Literal["done", "failed", "unreadable"]
+
+_REST_FACTOR = 20
+"""Tables are written anew once this many times the time has passed that it took."""
+
+
+@dataclass(frozen=True)
+class RunEntry:
+    """What became of one image; a line of the journal.
+
+    Attributes
+    ----------
+    labels : str
+        Path of the label file in the folder, with ``/``.
+    image : str
+        Path as it was given.
+    status : {"done", "failed", "unreadable"}
+        "unreadable" for a file in a folder that turned out to be no image.
+    error : str
+        Why nothing was written.
+    fingerprint : str
+        Of everything that decides the labels beside the image, see
+        `napari_vlseg.workflow.fingerprints`.
+    stamp : str
+        Of the image file.
+    sha256 : str
+        Of the label file.
+    probabilities : str or None
+        Path of the file of maps in the folder.
+    shape : tuple of int
+        (H, W), in pixels.
+    pixel_size : tuple of float or None
+        (row, col), in `unit`.
+    unit : str
+    classes : dict of str to float or None
+        Threshold of each class that was asked for, as far as it is known.
+    counts : dict of str to int
+        Records of each class.
+    n_labelled : int
+        Pixels with a label.
+    model : str
+    records : tuple of dict
+        See `napari_vlseg.workflow.records.object_records`.
+    """
+
+    labels: str
+    image: str
+    status: Status = "done"
+    error: str = ""
+    fingerprint: str = ""
+    stamp: str = ""
+    sha256: str = ""
+    probabilities: str | None = None
+    shape: tuple[int, ...] = ()
+    pixel_size: tuple[float, float] | None = None
+    unit: str = ""
+    classes: Mapping[str, float | None] = field(default_factory=dict)
+    counts: Mapping[str, int] = field(default_factory=dict)
+    n_labelled: int = 0
+    model: str = ""
+    records: tuple[dict[str, Any], ...] = field(default=(), repr=False)
+
+    @classmethod
+    def from_line(cls, line: bytes) -> RunEntry:
+        """Read what `to_line` made; errors are those of JSON and of the constructor."""
+        facts = json.loads(line)
+        for name in ("shape", "pixel_size", "records"):
+            if facts[name] is not None:
+                facts[name] = tuple(facts[name])
+        return cls(**facts)
+
+    def to_line(self) -> str:
+        """The entry as one line of JSON."""
+        return json.dumps(asdict(self), ensure_ascii=False)
+
+
+class ResultsFolder:
+    """The journal of a folder of results, and the files that are made of it.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._pending: list[RunEntry] = []
+        self._publish_at = 0.0
+
+    @property
+    def journal(self) -> Path:
+        """Path of the journal."""
+        return self.folder / JOURNAL_NAME
+
+    def check(self) -> None:
+        """Refuse a folder whose files of these names come from elsewhere.
+
+        Raises
+        ------
+        ExportError
+        """
+        read_records(self.folder)
+        if self.journal.exists():
+            self._check_header()
+            return
+        for name in TABLE_FILES:
+            path = self.folder / name
+            if path.exists():
+                raise ExportError(
+                    f"“{path}” exists and belongs to no run of napari-vlseg, so it is not "
+                    "overwritten: move it away or choose another folder."
+                )
+
+    def finished(self) -> dict[str, RunEntry]:
+        """The images that are done, by their label files, without records.
+
+        Raises
+        ------
+        ExportError
+            If the journal is damaged.
+        """
+        return {
+            name: replace(self._entry_at(*place), records=())
+            for name, place in self._places()[0].items()
+        }
+
+    def add(self, entry: RunEntry) -> None:
+        """Note what became of an image; failures alone don't make a journal.
+
+        Raises
+        ------
+        ExportError
+            If the folder can't be written.
+        """
+        if entry.status != "done" and not self.journal.exists():
+            self._pending.append(entry)
+            return
+        if not self.journal.exists():
+            self._begin()
+        for one in (*self._pending, entry):
+            append_line(self.journal, one.to_line(), error=ExportError)
+        self._pending.clear()
+
+    def publish(self, *, now: bool = True) -> None:
+        """Write records and tables of all that is done.
+
+        Parameters
+        ----------
+        now : bool
+            False leaves it out where the last time was a short while ago, so that a folder of
+            any size spends little time on it.
+
+        Raises
+        ------
+        ExportError
+            If the folder can't be written, or the journal is damaged.
+        """
+        started = time.monotonic()
+        if not self.journal.exists() or (not now and started < self._publish_at):
+            return
+        done, failed = self._places()
+        write_records(self.folder, (r for entry in self._entries(done) for r in entry.records))
+        write_tables(self.folder, lambda: self._entries(done), lambda: self._entries(failed))
+        ended = time.monotonic()
+        self._publish_at = ended + _REST_FACTOR * (ended - started)
+
+    def _entries(self, places: Mapping[str, tuple[int, int]]) -> Iterator[RunEntry]:
+        """Entries in the order of a person who counts."""
+        for name in sorted(places, key=lambda name: natural_key(PurePosixPath(name))):
+            yield self._entry_at(*places[name])
+
+    def _places(self) -> tuple[dict[str, tuple[int, int]], dict[str, tuple[int, int]]]:
+        """Offset and length of the last line of each image: those done, and those that failed.
+
+        Lines of label files that are gone are left out, and so is a torn last line.
+        """
+        done: dict[str, tuple[int, int]] = {}
+        failed: dict[str, tuple[int, int]] = {}
+        if not self.journal.exists():
+            return done, failed
+        self._check_header()
+        with reading(self.journal, ExportError), self.journal.open("rb") as stream:
+            offset = len(stream.readline())
+            for line in stream:
+                if line.endswith(b"\n"):
+                    self._sort_in(line, (offset, len(line)), done, failed)
+                offset += len(line)
+        return done, failed
+
+    def _sort_in(
+        self,
+        line: bytes,
+        place: tuple[int, int],
+        done: dict[str, tuple[int, int]],
+        failed: dict[str, tuple[int, int]],
+    ) -> None:
+        entry = self._parsed(line)
+        if entry.status != "done":
+            failed[entry.labels] = place
+            return
+        failed.pop(entry.labels, None)
+        if (self.folder / entry.labels).exists():
+            done[entry.labels] = place
+
+    def _entry_at(self, offset: int, length: int) -> RunEntry:
+        with reading(self.journal, ExportError), self.journal.open("rb") as stream:
+            stream.seek(offset)
+            return self._parsed(stream.read(length))
+
+    def _parsed(self, line: bytes) -> RunEntry:
+        try:
+            return RunEntry.from_line(line)
+        except (ValueError, TypeError, KeyError) as failure:
+            raise ExportError(
+                f"“{self.journal}” is damaged: move it away, and all images are done anew."
+            ) from failure
+
+    def _check_header(self) -> None:
+        with reading(self.journal, ExportError), self.journal.open("rb") as stream:
+            first = stream.readline()
+        try:
+            header = json.loads(first)
+            is_ours, version = header["format"] == FORMAT, int(header["version"])
+        except (ValueError, TypeError, KeyError) as failure:
+            raise self._foreign() from failure
+        if not is_ours:
+            raise self._foreign()
+        if version > VERSION:
+            raise ExportError(
+                f"“{self.journal}” was written by a newer program (version {version}; this one "
+                f"reads up to {VERSION}): update napari-vlseg or choose another folder."
+            )
+
+    def _foreign(self) -> ExportError:
+        return ExportError(
+            f"“{self.journal}” exists and is no journal of a run of napari-vlseg, so nothing is "
+            "added to it: choose another folder."
+        )
+
+    def _begin(self) -> None:
+        """The first line, and the records of a version without journals."""
+        header = json.dumps({"format": FORMAT, "version": VERSION})
+        append_line(self.journal, header, error=ExportError)
+        earlier: dict[str, list[dict[str, Any]]] = {}
+        for record in read_records(self.folder):
+            earlier.setdefault(record["labels"], []).append(record)
+        for name, records in earlier.items():
+            known = RunEntry(
+                name,
+                str(records[0].get("image", "")),
+                model=str(records[0].get("model", "")),
+                classes={str(r.get("class", "")): r.get("threshold") for r in records},
+                records=tuple(records),
+            )
+            append_line(self.journal, known.to_line(), error=ExportError)
