@@ -40,7 +40,7 @@ STAGE = "segmenting blocks"
 _SAMPLE_SIDE = 128
 """Pixels along a window that is looked at for the background, for a model without tiles."""
 
-_NOTHING = 0.1
+_NOTHING = 0.05
 """Probability below which a model finds nothing in the background."""
 
 
