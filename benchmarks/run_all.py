@@ -22,6 +22,7 @@ SUBJECTS = (
     "blocks",
     "large_images",
     "review_table",
+    "cluster",
 )
 
 
