@@ -15,6 +15,7 @@ SUBJECTS = (
     "worker_thread",
     "gui_stalls",
     "clicks_in_window",
+    "propagation",
     "finetuning",
     "train_in_window",
     "journalling",
