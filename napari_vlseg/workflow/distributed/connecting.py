@@ -276,12 +276,8 @@ def connect_steps(address: ClusterAddress, *, timeout: float | None = None) -> W
             "Clusters need dask.distributed: run pip install 'napari-vlseg[distributed]'."
         )
     security = _security(address)
-    if address.scheduler_file is not None and not address.scheduler_file.is_file():
-        raise ClusterError(
-            f"There is no file “{address.scheduler_file}”: start a scheduler with “dask scheduler "
-            "--scheduler-file”, or check the path."
-        )
     seconds = TIMEOUT_S if timeout is None else timeout
+    yield from _wait_for_file(address.scheduler_file, seconds)
     opening = _in_background(lambda: _open(address, security, seconds))
     try:
         while not opening.done():
