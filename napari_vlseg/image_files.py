@@ -69,8 +69,8 @@ def read_mask(path: Path | str) -> np.ndarray:
     Parameters
     ----------
     path : path-like
-        TIFF, PNG, OME-Zarr labels, … with one plane of whole numbers. Of a palette image the indices are
-        taken; an RGB image must be gray.
+        TIFF, PNG, OME-Zarr labels, … with one plane of whole numbers. Of a palette image the
+        indices are taken; an RGB image must be gray.
 
     Returns
     -------
