@@ -69,8 +69,8 @@ def read_mask(path: Path | str) -> np.ndarray:
     Parameters
     ----------
     path : path-like
-        TIFF, PNG, … with one plane of whole numbers. Of a palette image the indices are
-        taken; an RGB image must be gray.
+        TIFF, PNG, OME-Zarr labels, … with one plane of whole numbers. Of a palette image the
+        indices are taken; an RGB image must be gray.
 
     Returns
     -------
@@ -82,7 +82,9 @@ def read_mask(path: Path | str) -> np.ndarray:
         If the file can't be read or does not hold such a plane.
     """
     path = Path(path)
-    if _is_tiff(path):
+    if path.is_dir() and is_zarr(path):
+        data = np.asarray(_decode(path, read_zarr).data)
+    elif _is_tiff(path):
         data = _decode(path, read_small_tiff)
     else:
         data = _decode(path, lambda file: _pillow_pixels(file, palette_to_rgb=False))
