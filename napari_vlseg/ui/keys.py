@@ -77,6 +77,10 @@ KEYS = (
     Key("lasso", "Alt+Shift+L", "Alt-Shift-L", "Draw around objects"),
     Key("refine", "Alt+Shift+F", "Alt-Shift-F", "Correct the object under the pointer by clicks"),
     Key("find_alike", "Alt+Shift+A", "Alt-Shift-A", "Find all objects like this one"),
+    Key("propagate", "Alt+Shift+F2", "Alt-Shift-F2", "Follow objects through the stack, or stop"),
+    Key("propagate_again", "Alt+Shift+F3", "Alt-Shift-F3", "Follow corrected objects again"),
+    Key("link_planes", "Alt+Shift+F4", "Alt-Shift-F4", "Join objects of all planes"),
+    Key("show_tracks", "Alt+Shift+F6", "Alt-Shift-F6", "Show where objects go"),
     Key("keys", "Alt+Shift+/", "Alt-Shift-/", "Show these keys"),
 )
 

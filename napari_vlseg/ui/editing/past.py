@@ -9,7 +9,7 @@ import numpy as np
 from napari_vlseg.corrections.edits import Edit
 from napari_vlseg.ui.editing.spread import Index
 
-OF_THE_PLUGIN = frozenset(("propose", "threshold", "import"))
+OF_THE_PLUGIN = frozenset(("propose", "threshold", "propagate", "link", "import"))
 """Kinds of edits that nobody drew: composing anew may take them back."""
 
 MANY = 2000

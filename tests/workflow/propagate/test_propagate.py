@@ -124,7 +124,7 @@ def test_a_stop_is_told_in_plain_words() -> None:
     work = propagate(KnowingStackSegmenter(stack), stack, len(truth), stack.anchors(0))
     run(work, events.append)
     notices = [event for event in events if isinstance(event, Notice)]
-    assert notices == [Notice("Object 1, plane 6: nothing of it is left.")]
+    assert [notice.message for notice in notices] == ["Object 1, plane 6: nothing of it is left."]
 
 
 def test_an_object_that_is_covered_by_another_does_not_take_its_name() -> None:
