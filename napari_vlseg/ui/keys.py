@@ -84,6 +84,8 @@ KEYS = (
     Key("keys", "Alt+Shift+/", "Alt-Shift-/", "Show these keys"),
 )
 
+_FOR_STACKS = frozenset(("propagate", "propagate_again", "link_planes", "show_tracks"))
+
 CLICK_KEYS = (
     ("click_commit", "C", "Commit: new, or in place of the one taken up"),
     ("click_new", "N", "Commit as a new object"),
@@ -232,10 +234,18 @@ def register_keys(
 
 def key_texts() -> list[tuple[str, list[tuple[str, str]]]]:
     """Groups of keys and what they do, for people."""
-    everywhere = [(key.qt.replace("Return", "Enter"), key.text) for key in KEYS]
+    everywhere, stacks = (
+        [
+            (key.qt.replace("Return", "Enter"), key.text)
+            for key in KEYS
+            if (key.action in _FOR_STACKS) == wanted
+        ]
+        for wanted in (False, True)
+    )
     clicks = [(key, text) for _, key, text in CLICK_KEYS]
     return [
         ("Everywhere", everywhere),
+        ("Everywhere, for stacks", stacks),
         ("On the canvas", list(EDIT_KEYS)),
         ("On the canvas, with a click tool", [*CLICK_GESTURES, *clicks]),
         ("In review: list and canvas", [(key, text) for _, key, text in REVIEW_KEYS]),

@@ -19,8 +19,9 @@ from napari_vlseg.ui.progress import ProgressState
 from napari_vlseg.ui.views.parts import column, narrow_combo, push, row
 from napari_vlseg.workflow.propagate.records import Stop
 
-_DIRECTIONS = (("both", "⟷ both ways"), ("forward", "⟶ forward"), ("backward", "⟵ backward"))
-_WHICH = (("one", "this object"), ("all", "all objects here"))
+_DIRECTIONS = (("both", "both ways"), ("forward", "forward"), ("backward", "backward"))
+_WHICH = (("one", "this one"), ("all", "all here"))
+_CHARACTERS = 5
 _STEPS = 1000
 _LIST_HEIGHT = 76
 
@@ -57,8 +58,8 @@ class ThroughBox(QWidget):
         self.axis = narrow_combo("Which axis of planes is followed; the others stay where they are")
         self.axis.activated.connect(self.axis_chosen.emit)
         self.planes = QLineEdit()
-        self.planes.setPlaceholderText("all")
-        self.planes.setFixedWidth(56)
+        self.planes.setPlaceholderText("all planes")
+        self.planes.setMinimumWidth(48)
         self.planes.setToolTip("Planes to follow objects through, counted from 1: 5-20; empty: all")
         self.planes.setAccessibleName("Planes to follow objects through")
         self.planes.editingFinished.connect(lambda: self.planes_typed.emit(self.planes.text()))
@@ -94,6 +95,8 @@ class ThroughBox(QWidget):
         self.stops.setMaximumHeight(_LIST_HEIGHT)
         self.stops.itemClicked.connect(self._on_stop)
         self.stops.itemActivated.connect(self._on_stop)
+        for combo in (self.which, self.direction, self.axis):
+            combo.setMinimumContentsLength(_CHARACTERS)
         self._busy = False
         self._shown: tuple[Stop, ...] = ()
         self._lay_out()
@@ -161,7 +164,8 @@ class ThroughBox(QWidget):
             button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
             button.setMinimumWidth(0)
         layout = column(self, margin=0)
-        layout.addLayout(row(QLabel("Follow"), self.which, self.direction, self.axis, self.planes))
+        layout.addLayout(row(QLabel("Follow"), self.which, self.direction))
+        layout.addLayout(row(QLabel("through"), self.planes, self.axis))
         layout.addLayout(row(self.propagate, self.again, self.link, self.tracks))
         layout.addWidget(self.bar)
         layout.addWidget(self.stops)
