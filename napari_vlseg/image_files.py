@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import tifffile
@@ -13,7 +12,6 @@ from PIL import Image, UnidentifiedImageError
 
 from napari_vlseg.errors import ImageError
 from napari_vlseg.image_axes import arrange, check_axes
-from napari_vlseg.lazy_arrays import chunks_of
 from napari_vlseg.ome_zarr import is_zarr, read_zarr
 from napari_vlseg.source_image import SourceImage
 from napari_vlseg.tiff_files import read_small_tiff, read_tiff
@@ -21,7 +19,6 @@ from napari_vlseg.tiff_files import read_small_tiff, read_tiff
 T = TypeVar("T")
 
 _TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-_HASHED_AT_ONCE = 2**26
 
 
 def read_image(path: Path | str, axes: str | None = None) -> SourceImage:
@@ -100,48 +97,6 @@ def read_mask(path: Path | str) -> np.ndarray:
             "positive and fit 32 bits."
         )
     return labels.astype(np.int32)
-
-
-def pixels_sha256(data: Any) -> str:
-    """Hash of shape, dtype and pixels, the same for lazy arrays and either byte order.
-
-    Parameters
-    ----------
-    data : array-like
-        A lazy array is read part by part: whole chunks, about 64 MB at once.
-
-    Returns
-    -------
-    str
-        64 hexadecimal digits.
-    """
-    dtype = np.dtype(data.dtype).newbyteorder("<")
-    digest = hashlib.sha256(f"{tuple(map(int, data.shape))} {dtype.str}".encode())
-    for key in _parts_in_order(data, dtype.itemsize):
-        digest.update(np.ascontiguousarray(data[key], dtype).data)
-    return digest.hexdigest()
-
-
-def _parts_in_order(data: Any, itemsize: int) -> Iterator[tuple[int | slice, ...]]:
-    """Indices of parts that follow one another in memory, each of a bounded size."""
-    shape = tuple(map(int, data.shape))
-    whole, inner = 0, itemsize
-    for axis in reversed(range(len(shape))):  # as many last axes as fit are read whole
-        if inner * shape[axis] > _HASHED_AT_ONCE:
-            break
-        inner *= shape[axis]
-        whole += 1
-    cut = len(shape) - whole - 1
-    if cut < 0:
-        yield (slice(None),) * len(shape)
-        return
-    step = max(_HASHED_AT_ONCE // inner, 1)
-    chunks = chunks_of(data)
-    if chunks is not None:
-        step = max(step // chunks[cut], 1) * chunks[cut]
-    for outer in np.ndindex(shape[:cut]):
-        for start in range(0, shape[cut], step):
-            yield (*outer, slice(start, start + step), *[slice(None)] * whole)
 
 
 def _decode(path: Path, decode: Callable[[Path], T]) -> T:

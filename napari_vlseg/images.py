@@ -1,11 +1,12 @@
 """Images: read from files, looked at as planes. The face of `planes`, `stack_contrast`,
-`source_image`, `image_files`, `ome_zarr` and `levels`."""
+`source_image`, `image_files`, `pixel_hashes`, `ome_zarr` and `levels`."""
 
 from __future__ import annotations
 
-from napari_vlseg.image_files import pixels_sha256, read_image, read_mask
+from napari_vlseg.image_files import read_image, read_mask
 from napari_vlseg.levels import level_for
 from napari_vlseg.ome_zarr import label_names
+from napari_vlseg.pixel_hashes import has_hash, pixels_sha256
 from napari_vlseg.planes import (
     Channel,
     ImageView,
@@ -28,6 +29,7 @@ __all__ = [
     "extract_plane",
     "extract_window",
     "fixed_contrast",
+    "has_hash",
     "label_axes",
     "label_names",
     "leading_axes",

@@ -12,6 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from napari_vlseg.errors import ImageError
+from napari_vlseg.files import reading
+
 
 class ArrangedArray:
     """An array with its axes in another order, read where it is indexed.
@@ -112,6 +115,37 @@ class ClosedBetweenReads:
                 return np.asarray(self._array[key])
             finally:
                 self._handle.close()
+
+
+class ToldErrors:
+    """An array whose file may go away or be damaged while it is open: errors become sentences.
+
+    Parameters
+    ----------
+    array : array-like
+    path : path-like
+        The file or folder. Zarr reads what is missing as background, so it is looked for.
+    """
+
+    def __init__(self, array: Any, path: Path | str) -> None:
+        self._array, self._path = array, Path(path)
+        self.shape, self.dtype = tuple(array.shape), np.dtype(array.dtype)
+        self.chunks = chunks_of(array)
+
+    def __getitem__(self, key: Any) -> np.ndarray:
+        with reading(self._path, ImageError):
+            if not self._path.exists():
+                raise FileNotFoundError(self._path)
+            try:
+                return np.asarray(self._array[key])
+            except (OSError, MemoryError):
+                raise
+            except Exception as error:  # decoders of other libraries raise errors of all kinds
+                reason = f" ({str(error).splitlines()[0]})" if str(error) else ""
+                raise ImageError(
+                    f"A part of “{self._path}” can't be read{reason}: it may be damaged, or "
+                    'need another package, see pip install "napari-vlseg[slides]".'
+                ) from error
 
 
 class FlatFile:

@@ -15,7 +15,7 @@ import numpy as np
 
 from napari_vlseg.errors import ImageError
 from napari_vlseg.image_axes import Arrangement, arrange, check_axes
-from napari_vlseg.lazy_arrays import ArrangedArray
+from napari_vlseg.lazy_arrays import ArrangedArray, ToldErrors
 from napari_vlseg.ome_units import short_unit
 from napari_vlseg.planes import Channel, ImageView
 from napari_vlseg.source_image import Placement, SourceImage
@@ -124,7 +124,11 @@ def _image(path: Path, group: Any, metadata: Metadata, axes: str | None) -> Sour
             f"The OME-Zarr metadata of “{path}” are damaged: write the image once more, "
             "or give the folder of one of its arrays."
         ) from error
-    levels = tuple(ArrangedArray(a, arrangement.order) for a in arrays if a.ndim == len(shape))
+    levels = tuple(
+        ArrangedArray(ToldErrors(array, path), arrangement.order)
+        for array in arrays
+        if array.ndim == len(shape)
+    )
     view = _with_channels(arrangement.view, levels[0], omero)
     return _source(path, levels, view, arrangement.axes, placement)
 
@@ -139,7 +143,7 @@ def _plain(path: Path, array: Any, axes: str | None) -> SourceImage:
         rgb = array.ndim >= 3 and array.shape[-1] in (3, 4)
         letters = "?" * (array.ndim - 2 - rgb) + "yx" + "s" * rgb
     arrangement = arrange(array.shape, letters)
-    levels = (ArrangedArray(array, arrangement.order),)
+    levels = (ArrangedArray(ToldErrors(array, path), arrangement.order),)
     return _source(path, levels, arrangement.view, arrangement.axes, Placement())
 
 

@@ -48,7 +48,7 @@ class SourceImage:
     data : array-like
         Rows and columns are the last axes, followed by RGB(A) alone; channels may be anywhere.
         A NumPy array of a small image; else a lazy one, of which indexing with numbers and
-        slices reads a part.
+        slices reads a part. None where only the facts about the image are kept.
     name : str
         File name without its last suffix.
     view : ImageView
@@ -78,6 +78,9 @@ class SourceImage:
     placement: Placement = Placement()
 
     def __post_init__(self) -> None:
+        if self.data is None:  # what is known of an image whose pixels are not kept
+            object.__setattr__(self, "levels", ())
+            return
         # An image without pixels is refused by those who look at it, not here.
         roles = None if 0 in self.data.shape else plane_axes(self.data, self.view)
         if not self.levels:

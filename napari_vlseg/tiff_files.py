@@ -15,7 +15,7 @@ from PIL import Image, ImageSequence
 
 from napari_vlseg.errors import ImageError
 from napari_vlseg.image_axes import Arrangement, arrange, check_axes
-from napari_vlseg.lazy_arrays import ArrangedArray, ClosedBetweenReads, FlatFile
+from napari_vlseg.lazy_arrays import ArrangedArray, ClosedBetweenReads, FlatFile, ToldErrors
 from napari_vlseg.source_image import Placement, SourceImage
 
 READ_AT_ONCE = 2**26
@@ -82,7 +82,7 @@ def _levels(tiff: tifffile.TiffFile, path: Path, arrangement: Arrangement) -> tu
         return (_pixels(path, series).transpose(arrangement.order),)
     lock = threading.RLock()
     return tuple(
-        ArrangedArray(_lazy(tiff, path, level, lock), arrangement.order)
+        ArrangedArray(ToldErrors(_lazy(tiff, path, level, lock), path), arrangement.order)
         for level in series.levels
         if len(level.shape) == len(series.shape)
     )
@@ -117,7 +117,7 @@ def _is_decodable(series: tifffile.TiffPageSeries, path: Path) -> bool:
     name = getattr(page.compression, "name", page.compression)
     raise ImageError(
         f"“{path}” is compressed with {name}, which needs one more package: "
-        "pip install imagecodecs."
+        'pip install "napari-vlseg[slides]".'
     )
 
 

@@ -12,7 +12,7 @@ import pytest
 import tifffile
 import zarr
 
-from napari_vlseg import tiff_files
+from napari_vlseg import pixel_hashes, tiff_files
 from napari_vlseg.errors import ImageError
 from napari_vlseg.images import (
     Channel,
@@ -21,6 +21,7 @@ from napari_vlseg.images import (
     extract_plane,
     extract_window,
     fixed_contrast,
+    has_hash,
     label_names,
     level_for,
     pixels_sha256,
@@ -167,8 +168,31 @@ def test_a_file_is_closed_between_reads_and_can_be_replaced(
     gc.collect()
     assert not is_open()
     path.rename(tmp_path / "b.tif")
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(ImageError, match="is missing"):
         image.data[0]
+
+
+def test_a_zarr_folder_that_went_away_is_no_background(tmp_path: Path) -> None:
+    zarr.save_array(tmp_path / "a.zarr", np.ones((40, 50), np.uint8))
+    image = read_image(tmp_path / "a.zarr")
+    assert image.data[3:5, 7].tolist() == [1, 1]
+    (tmp_path / "a.zarr").rename(tmp_path / "b.zarr")
+    with pytest.raises(ImageError, match="is missing"):
+        image.data[3:5, 7]
+
+
+def test_a_damaged_part_of_a_pyramid_is_named(tmp_path: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 255, (512, 512)).astype(np.uint8)
+    write_pyramid(tmp_path / "a.ome.tif", pixels, n_levels=2)
+    with tifffile.TiffFile(tmp_path / "a.ome.tif") as tiff:
+        offset = tiff.pages[0].dataoffsets[3]
+    with (tmp_path / "a.ome.tif").open("r+b") as file:
+        file.seek(offset)
+        file.write(b"no pixels" * 9)
+    image = read_image(tmp_path / "a.ome.tif")
+    np.testing.assert_array_equal(image.data[:256], pixels[:256])
+    with pytest.raises(ImageError, match=r"A part of .* can't be read"):
+        image.data[300:]
 
 
 def test_threads_may_read_one_file(tmp_path: Path) -> None:
@@ -189,7 +213,7 @@ def test_a_compression_that_is_not_known_names_the_package(
 ) -> None:
     tifffile.imwrite(tmp_path / "a.tif", np.zeros((64, 64), np.uint8), compression="zlib")
     monkeypatch.setattr(type(tifffile.TIFF.DECOMPRESSORS), "__contains__", lambda *_: False)
-    with pytest.raises(ImageError, match="pip install imagecodecs"):
+    with pytest.raises(ImageError, match=r"pip install \"napari-vlseg\[slides\]\""):
         read_image(tmp_path / "a.tif")
 
 
@@ -205,6 +229,18 @@ def test_a_slide_of_aperio_has_levels_and_a_pixel_size(tmp_path: Path) -> None:
     assert [level.shape[:2] for level in image.levels] == [(512, 768), (256, 384)]
     assert (image.pixel_size, image.unit) == ((0.499, 0.499), "µm")
     np.testing.assert_array_equal(image.levels[1][:9, :8], pixels[:18:2, :16:2])
+
+
+def test_a_slide_of_jpeg_tiles_is_read(tmp_path: Path) -> None:
+    pytest.importorskip("imagecodecs")
+    tiles = np.random.default_rng(0).integers(0, 255, (16, 24, 3)).astype(np.uint8)
+    pixels = np.kron(tiles, np.ones((32, 32, 1), np.uint8))
+    with tifffile.TiffWriter(tmp_path / "a.svs") as tiff:
+        options: dict[str, Any] = {"photometric": "rgb", "metadata": None, "compression": "jpeg"}
+        tiff.write(pixels, tile=(256, 256), description="Aperio Image Library", **options)
+    image = read_image(tmp_path / "a.svs")
+    difference = image.data[100:200, 300:400].astype(int) - pixels[100:200, 300:400]
+    assert np.abs(difference).mean() < 6
 
 
 def write_ome_zarr(
@@ -405,8 +441,6 @@ def test_a_level_is_never_coarser_than_the_model_wants() -> None:
 def test_the_hash_of_a_lazy_image_is_read_in_bounded_parts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from napari_vlseg import image_files
-
     pixels = np.random.default_rng(0).integers(0, 255, (2, 300, 200, 3)).astype(np.uint8)
     sizes: list[int] = []
 
@@ -418,9 +452,30 @@ def test_the_hash_of_a_lazy_image_is_read_in_bounded_parts(
             return pixels[key]
 
     expected = pixels_sha256(pixels)
-    monkeypatch.setattr(image_files, "_HASHED_AT_ONCE", 30_000)
+    monkeypatch.setattr(pixel_hashes, "_AT_ONCE", 30_000)
     assert pixels_sha256(Lazy()) == pixels_sha256(pixels) == expected
     assert max(sizes) == 32 * 200 * 3
+
+
+@pytest.mark.parametrize("shape", [(3000, 2000, 3), (40, 700, 900), (9, 2, 20, 600, 600), (20, 9)])
+def test_the_hash_of_a_huge_image_is_that_of_a_bounded_sample(
+    monkeypatch: pytest.MonkeyPatch, shape: tuple[int, ...]
+) -> None:
+    monkeypatch.setattr(pixel_hashes, "HASHED_WHOLE", 100)
+    monkeypatch.setattr(pixel_hashes, "_SIDE", 64)
+    pixels = np.random.default_rng(0).integers(0, 9999, shape).astype(np.uint16)
+    whole = pixel_hashes.whole_sha256(pixels)
+    digest = pixels_sha256(pixels)
+    assert has_hash(pixels, digest)
+    assert has_hash(pixels, whole)
+    assert digest != whole
+    lazy = ArrangedArray(
+        np.moveaxis(pixels, 0, -1).astype(">u2"), (pixels.ndim - 1, *range(pixels.ndim - 1))
+    )
+    assert pixels_sha256(lazy) == digest
+    moved = np.roll(pixels, 1, axis=1)
+    assert not has_hash(moved, digest)
+    assert not has_hash(pixels + 1, digest)
 
 
 def test_a_large_mask_is_read_as_a_small_one(tmp_path: Path, slide: np.ndarray) -> None:
