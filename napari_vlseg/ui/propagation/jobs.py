@@ -11,7 +11,7 @@ import numpy.typing as npt
 from scipy import ndimage as ndi
 
 from napari_vlseg.errors import ModelError
-from napari_vlseg.events import Progress, Work
+from napari_vlseg.events import Notice, Progress, Work
 from napari_vlseg.images import extract_plane
 from napari_vlseg.models.base import PromptableSegmenter
 from napari_vlseg.models.registry import DEFAULT_CLICK_MODEL, has_video_memory, load_video_steps
@@ -96,6 +96,18 @@ class Course:
         labels = self.labels(plane)
         there = None if labels is None else labels == number
         return None if there is None or not there.any() else Piece.of(0, 0, there)
+
+
+@dataclass(frozen=True)
+class FromHere(Notice):
+    """What comes next is followed from another plane.
+
+    Attributes
+    ----------
+    plane : int
+    """
+
+    plane: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -192,6 +204,7 @@ def again_job(
         piece = course.piece(number, plane)
         if piece is None:
             continue
+        yield FromHere(f"following object {number} again from plane {plane + 1}", plane)
         redone.setdefault(number, []).extend(
             known.log.open_planes(number, plane, 0, course.n_planes - 1)
         )

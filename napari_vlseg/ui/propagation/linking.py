@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,13 +10,14 @@ from napari.layers import Tracks
 from psygnal import Signal
 
 from napari_vlseg.errors import PromptError
-from napari_vlseg.events import Event, Progress
+from napari_vlseg.events import Event, Progress, T, Work
 from napari_vlseg.object_rows import RowChange
 from napari_vlseg.object_table import ObjectTable
 from napari_vlseg.ui.geometry import geometry, plane_key
 from napari_vlseg.ui.progress import Clock, ProgressState
-from napari_vlseg.ui.propagation.desk import THROUGH_LANE, PropagationDesk, Work
+from napari_vlseg.ui.propagation.desk import THROUGH_LANE, PropagationDesk
 from napari_vlseg.ui.propagation.jobs import Joined, link_job, tracks_job
+from napari_vlseg.ui.propagation.stacks import StackWork, index_at
 from napari_vlseg.ui.runner import Handlers
 from napari_vlseg.workflow.linked import Linked
 from napari_vlseg.workflow.linking import LinkSettings
@@ -73,7 +74,7 @@ class LinkDesk:
 
     # ---- inside
 
-    def _run(self, job: object, done: object) -> None:
+    def _run(self, job: Work[T], done: Callable[[T], object]) -> None:
         controller = self._controller
 
         def event(event: Event) -> None:
@@ -88,18 +89,18 @@ class LinkDesk:
                 controller.say(text)
             self._through.changed.emit()
 
-        def finish(found: object) -> None:
+        def finish(found: T) -> None:
             with controller.told():
-                done(found)  # type: ignore[operator]
+                done(found)
             ended("")
 
         handlers = Handlers(
             event, finish, lambda text: ended(text, "error"), lambda: ended("stopped")
         )
-        controller.runner.start(THROUGH_LANE, job, handlers)  # type: ignore[arg-type]
+        controller.runner.start(THROUGH_LANE, job, handlers)
         self._through.changed.emit()
 
-    def _join(self, work: Work, joined: Joined) -> None:
+    def _join(self, work: StackWork, joined: Joined) -> None:
         controller = self._controller
         if joined.pixels is None:
             controller.say("nothing to link: no objects of neighbouring planes overlap enough")
@@ -118,7 +119,7 @@ class LinkDesk:
             "Ctrl+Z takes it back"
         )
 
-    def _add(self, work: Work, linked: Linked) -> None:
+    def _add(self, work: StackWork, linked: Linked) -> None:
         """Show tracks beside the labels, in the same place of the world.
 
         Raises
@@ -133,7 +134,7 @@ class LinkDesk:
         lies = geometry(image, view)
         data = np.zeros((len(linked.plane), 1 + len(lies.shape)))
         order = np.lexsort((linked.plane, linked.number))
-        place = self._through.index_at(image, work.axis)
+        place = index_at(controller, image, work.axis)
         data[:, 0] = linked.number[order]
         for row, number in enumerate(order.tolist()):
             key = plane_key(image, view, place(int(linked.plane[number])))

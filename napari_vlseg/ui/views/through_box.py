@@ -93,6 +93,7 @@ class ThroughBox(QWidget):
         self.stops.setToolTip("Where objects were not followed any further, and why; click to go")
         self.stops.setAccessibleName("Where objects stopped")
         self.stops.setMaximumHeight(_LIST_HEIGHT)
+        self.stops.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.stops.itemClicked.connect(self._on_stop)
         self.stops.itemActivated.connect(self._on_stop)
         for combo in (self.which, self.direction, self.axis):

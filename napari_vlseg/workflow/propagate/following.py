@@ -215,8 +215,8 @@ class _Follower:
         if candidate.look is None or pixels < settings.least_pixels:
             return f"only {pixels} pixels are left" if pixels else _GONE
         if track.look.standing_out(candidate.look) < settings.least_contrast:
-            return "it no longer stands out from its surroundings"
-        if growth < settings.least_area:
+            return "it no longer stands out"
+        if growth < settings.least_area * min(1, track.growth):
             return f"area fell to {100 * growth:.0f} %"
         if growth > settings.most_area:
             return f"area rose to {100 * growth:.0f} %"
