@@ -137,7 +137,7 @@ def seconds_of_a_block(model: Any, source: Any, prompts: Any) -> float:
     is_rgb = source.view.rgb
     pixels = repeated("purple_on_white" if is_rgb else "fluorescence", 1100)[:rows, :cols]
     pixels = pixels if is_rgb else pixels[None].astype("uint16") * 100
-    question = BlockQuestion(prompts, source.view, grid.scale)
+    question = BlockQuestion(prompts, source.window_view, grid.scale)
     start = time.perf_counter()
     run(answer_steps(model, question, BlockTask(0, pixels, grid.plan(block))))
     return time.perf_counter() - start

@@ -15,10 +15,13 @@ SUBJECTS = (
     "worker_thread",
     "gui_stalls",
     "clicks_in_window",
+    "propagation",
     "finetuning",
     "train_in_window",
     "journalling",
     "replaying",
+    "blocks",
+    "large_images",
     "review_table",
 )
 

@@ -17,13 +17,18 @@ if TYPE_CHECKING:
     from napari_vlseg.proposals import PostProcess, Proposals
     from napari_vlseg.workflow.api import load_model, segment, segment_everything
     from napari_vlseg.workflow.export import export_project
+    from napari_vlseg.workflow.large_api import segment_large
+    from napari_vlseg.workflow.through import link, propagate
 
 _HOMES = {
     "load_model": "napari_vlseg.workflow.api",
     "segment": "napari_vlseg.workflow.api",
     "segment_everything": "napari_vlseg.workflow.api",
+    "segment_large": "napari_vlseg.workflow.large_api",
     "Project": "napari_vlseg.corrections.store",
     "export_project": "napari_vlseg.workflow.export",
+    "link": "napari_vlseg.workflow.through",
+    "propagate": "napari_vlseg.workflow.through",
     "ClassPrompt": "napari_vlseg.prompts",
     "PromptTable": "napari_vlseg.prompts",
     "ReferencePrompt": "napari_vlseg.prompts",
@@ -40,9 +45,12 @@ __all__ = [
     "ReferencePrompt",
     "__version__",
     "export_project",
+    "link",
     "load_model",
+    "propagate",
     "segment",
     "segment_everything",
+    "segment_large",
 ]
 
 

@@ -1,79 +1,62 @@
-"""Image files: pixels, what the axes mean, and how large a pixel is."""
+"""Image files of every kind: pixels, what the axes mean, and how large a pixel is."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
-from xml.etree import ElementTree
+from typing import TypeVar
 
 import numpy as np
 import tifffile
-from PIL import Image, ImageSequence, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from napari_vlseg.errors import ImageError
-from napari_vlseg.planes import ImageView
+from napari_vlseg.image_axes import arrange, check_axes
+from napari_vlseg.ome_zarr import is_zarr, read_zarr
+from napari_vlseg.source_image import SourceImage
+from napari_vlseg.tiff_files import read_small_tiff, read_tiff
 
 T = TypeVar("T")
 
 _TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-_MICROMETRE = {"micron", "microns", "um", "µm", "μm", "\\u00B5m"}
-_WITHOUT_UNIT = {"pixel", "pixels", "null"}
 
 
-@dataclass(frozen=True, eq=False)
-class SourceImage:
-    """An image as it came from a file.
+def read_image(path: Path | str, axes: str | None = None) -> SourceImage:
+    """Read an image file or folder: TIFF (OME, ImageJ, SVS), OME-Zarr, Zarr, PNG, JPEG, ….
 
-    Attributes
-    ----------
-    data : numpy.ndarray
-        Rows and columns are the last axes, followed by RGB(A) alone.
-    name : str
-        File name without its last suffix.
-    view : ImageView
-        What the file says about RGB and channels.
-    pixel_size : tuple of float, optional
-        (row, col) size of a pixel in `unit`.
-    unit : str
-        "µm", "mm", …; empty where the file does not say.
-    path : pathlib.Path, optional
-    """
-
-    data: Any
-    name: str
-    view: ImageView
-    pixel_size: tuple[float, float] | None = None
-    unit: str = ""
-    path: Path | None = None
-
-
-def read_image(path: Path | str) -> SourceImage:
-    """Read an image file: TIFF (OME and ImageJ too), PNG, JPEG, BMP and what Pillow reads.
+    Of large TIFF files, of those with coarser levels, and of Zarr folders nothing but the
+    metadata is read; pixels follow where they are looked at.
 
     Parameters
     ----------
     path : path-like
+        A file, or the folder of an OME-Zarr image or a Zarr array.
+    axes : str, optional
+        One letter for each axis of the array in the file, in place of what the file says:
+        Y rows, X columns, C channels, S the samples of a pixel, T time, Z depth, or any other.
 
     Returns
     -------
     SourceImage
-        Of a TIFF the first series.
+        Of a TIFF the first series, of OME-Zarr the first multiscale image.
 
     Raises
     ------
     ImageError
-        If there is no such file, or it is not an image, or damaged.
+        If there is no such file, it is not an image, or damaged, or the axes don't fit.
     """
     path = Path(path)
-    if _is_tiff(path):
-        image = _decode(path, _read_tiff)
+    if path.is_dir() and is_zarr(path):
+        image = _decode(path, lambda folder: read_zarr(folder, axes))
+    elif _is_tiff(path):
+        image = _decode(path, lambda file: read_tiff(file, axes))
     else:
         data = _decode(path, lambda file: _pillow_pixels(file, palette_to_rgb=True))
-        image = SourceImage(data, path.stem, ImageView(rgb=data.ndim == 3), path=path)
-    if image.data.size == 0:
+        letters = "YXS"[: data.ndim] if axes is None else check_axes(axes, data.shape, path.name)
+        found = arrange(data.shape, letters)
+        data = data.transpose(found.order)
+        image = SourceImage(data, path.stem, found.view, path=path, axes=found.axes)
+    if 0 in image.data.shape:
         raise ImageError(f"“{path}” has no pixels: choose another image.")
     return image
 
@@ -98,7 +81,7 @@ def read_mask(path: Path | str) -> np.ndarray:
     """
     path = Path(path)
     if _is_tiff(path):
-        data = _decode(path, _read_tiff).data
+        data = _decode(path, read_small_tiff)
     else:
         data = _decode(path, lambda file: _pillow_pixels(file, palette_to_rgb=False))
     labels = _gray(data).squeeze() if data.ndim > 2 else data
@@ -116,31 +99,12 @@ def read_mask(path: Path | str) -> np.ndarray:
     return labels.astype(np.int32)
 
 
-def pixels_sha256(data: Any) -> str:
-    """Hash of shape, dtype and pixels, the same for lazy arrays and either byte order.
-
-    Parameters
-    ----------
-    data : array-like
-        A lazy array is read plane by plane along its first axis.
-
-    Returns
-    -------
-    str
-        64 hexadecimal digits.
-    """
-    dtype = np.dtype(data.dtype).newbyteorder("<")
-    digest = hashlib.sha256(f"{tuple(map(int, data.shape))} {dtype.str}".encode())
-    parts = (data[i] for i in range(data.shape[0])) if len(data.shape) > 2 else [data]
-    for part in parts:
-        digest.update(np.ascontiguousarray(part, dtype).data)
-    return digest.hexdigest()
-
-
 def _decode(path: Path, decode: Callable[[Path], T]) -> T:
     """Call a decoder; whatever it fails with becomes one sentence."""
     try:
         return decode(path)
+    except ImageError:
+        raise
     except MemoryError as error:
         raise ImageError(f"“{path}” does not fit into memory: give a smaller image.") from error
     except UnidentifiedImageError as error:
@@ -155,7 +119,7 @@ def _decode(path: Path, decode: Callable[[Path], T]) -> T:
 
 def _is_tiff(path: Path) -> bool:
     if path.is_dir():
-        raise ImageError(f"“{path}” is a folder: give an image file in it.")
+        raise ImageError(f"“{path}” is a folder: give an image file in it, or an OME-Zarr folder.")
     try:
         with path.open("rb") as file:
             return file.read(4) in _TIFF_MAGIC
@@ -177,67 +141,6 @@ def _pillow_pixels(path: Path, *, palette_to_rgb: bool) -> np.ndarray:
         if image.mode in ("CMYK", "YCbCr", "LAB", "HSV", "RGBX"):
             return np.array(image.convert("RGB"))
         return np.array(image)
-
-
-def _read_tiff(path: Path) -> SourceImage:
-    with tifffile.TiffFile(path) as tiff:
-        series = tiff.series[0]
-        try:
-            data = series.asarray()
-        except ValueError:
-            # Compressions that tifffile leaves to an optional package; Pillow knows some.
-            data = _pillow_frames(path, series.shape)
-        data, view = _arrange(data, series.axes)
-        pixel_size, unit = _ome_pixel_size(tiff) or _imagej_pixel_size(tiff) or (None, "")
-    return SourceImage(data, path.stem, view, pixel_size, unit, path)
-
-
-def _pillow_frames(path: Path, shape: tuple[int, ...]) -> np.ndarray:
-    with Image.open(path) as image:
-        return np.stack([np.array(f) for f in ImageSequence.Iterator(image)]).reshape(shape)
-
-
-def _arrange(data: np.ndarray, axes: str) -> tuple[np.ndarray, ImageView]:
-    """Rows and columns last, RGB after them; the letters are those of tifffile."""
-    is_rgb = "S" in axes and data.shape[axes.index("S")] in (3, 4)
-    if "Y" in axes and "X" in axes:
-        last = "YXS" if is_rgb else "YX"
-        order = [axis for axis in range(len(axes)) if axes[axis] not in last]
-        order += [axes.index(letter) for letter in last]
-        data, axes = data.transpose(order), "".join(axes[axis] for axis in order)
-    channel = next((axes.index(letter) for letter in ("C", "S") if letter in axes), None)
-    return data, ImageView(rgb=True) if is_rgb else ImageView(channel_axis=channel)
-
-
-def _ome_pixel_size(tiff: tifffile.TiffFile) -> tuple[tuple[float, float], str] | None:
-    if not tiff.ome_metadata:
-        return None
-    pixels = ElementTree.fromstring(tiff.ome_metadata).find(".//{*}Pixels")
-    size = {} if pixels is None else pixels.attrib
-    if "PhysicalSizeY" not in size or "PhysicalSizeX" not in size:
-        return None
-    unit = _unit(size.get("PhysicalSizeYUnit", "µm"))
-    return (float(size["PhysicalSizeY"]), float(size["PhysicalSizeX"])), unit
-
-
-def _imagej_pixel_size(tiff: tifffile.TiffFile) -> tuple[tuple[float, float], str] | None:
-    unit = _unit(str((tiff.imagej_metadata or {}).get("unit", "")))
-    if not unit:
-        return None
-    sizes = []
-    for name in ("YResolution", "XResolution"):
-        pixels, units = tiff.pages[0].tags[name].value if name in tiff.pages[0].tags else (0, 1)
-        if not pixels:
-            return None
-        sizes.append(units / pixels)
-    return (sizes[0], sizes[1]), unit
-
-
-def _unit(text: str) -> str:
-    text = text.strip()
-    if text in _MICROMETRE:
-        return "µm"
-    return "" if text.lower() in _WITHOUT_UNIT else text
 
 
 def _gray(data: np.ndarray) -> np.ndarray:

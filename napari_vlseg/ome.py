@@ -12,10 +12,17 @@ import numpy as np
 import tifffile
 
 from napari_vlseg.label_planes import LabelPlanes, limits_of
+from napari_vlseg.source_image import Placement
 
 _AXES = {2: "YX", 3: "ZYX", 4: "TZYX", 5: "TZCYX"}
 _MOST_OF_TIFF = 3 << 30
 """Bytes of pixels beyond which a file gets offsets of 64 bits."""
+_STEPS = {
+    "X": "PhysicalSizeX",
+    "Y": "PhysicalSizeY",
+    "Z": "PhysicalSizeZ",
+    "T": "TimeIncrement",
+}
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _UNITS = {
     **dict.fromkeys(("µm", "μm", "um", "micron", "microns", "micrometer", "micrometre"), "µm"),
@@ -77,6 +84,8 @@ def write_labels(
     name: str = "",
     pixel_size: tuple[float, float] | None = None,
     unit: str = "",
+    axes: str | None = None,
+    placement: Placement | None = None,
 ) -> None:
     """Write a label image as a compressed OME-TIFF of the smallest integer type.
 
@@ -92,6 +101,10 @@ def write_labels(
         (row, col) in `unit`.
     unit : str
         Unit of length; the pixel size is left out where OME does not know it.
+    axes : str, optional
+        Letters of the axes, of t, z, c, y, x, where they are known; rows and columns last.
+    placement : Placement, optional
+        See `write_ome`.
 
     Raises
     ------
@@ -101,6 +114,10 @@ def write_labels(
     dtype, shape = label_dtype(labels), labels.shape
     if labels.ndim > 5:
         shape = prod(shape[:-4]), *shape[-4:]
+    letters = _AXES[len(shape)] if axes is None else axes.upper()
+    if not set(letters) <= set("TZCYX") or len(letters) != len(shape):
+        letters, placement = _AXES[len(shape)], None
+    steps = _steps(letters, pixel_size, unit, placement)
     if isinstance(labels, LabelPlanes):
         values: Any = (plane.astype(dtype) for plane in labels.planes())
     else:
@@ -111,7 +128,7 @@ def write_labels(
         shape=shape,
         dtype=dtype,
         bigtiff=prod(shape) * dtype.itemsize > _MOST_OF_TIFF,
-        **_how(_AXES[len(shape)], name=name, pixel_size=pixel_size, unit=unit),
+        **_how(letters, name=name, steps=steps),
     )
 
 
@@ -125,6 +142,7 @@ def write_ome(
     unit: str = "",
     software: str | None = None,
     channels: Sequence[str] = (),
+    placement: Placement | None = None,
 ) -> None:
     """Write an array as a compressed OME-TIFF.
 
@@ -141,18 +159,17 @@ def write_ome(
         The TIFF tag “Software”.
     channels : sequence of str, optional
         Names along the axis C.
+    placement : Placement, optional
+        Of each axis but S, in place of `pixel_size`: steps in z and t are kept too. OME-TIFF has
+        no place for where an image begins.
     """
-    how = _how(axes, name=name, pixel_size=pixel_size, unit=unit, channels=channels)
+    steps = _steps(axes, pixel_size, unit, placement)
+    how = _how(axes, name=name, steps=steps, channels=channels)
     tifffile.imwrite(path, pixels, **how, software=software)
 
 
 def _how(
-    axes: str,
-    *,
-    name: str,
-    pixel_size: tuple[float, float] | None,
-    unit: str,
-    channels: Sequence[str] = (),
+    axes: str, *, name: str, steps: dict[str, float | str], channels: Sequence[str] = ()
 ) -> dict[str, Any]:
     """What tifffile is told of every file."""
     names = {"Channel": {"Name": [_xml_text(channel) for channel in channels]}} if channels else {}
@@ -164,7 +181,7 @@ def _how(
             "axes": axes,
             "Name": _xml_text(name),
             **names,
-            **_physical_size(pixel_size, unit),
+            **steps,
         },
     }
 
@@ -172,6 +189,14 @@ def _how(
 def _xml_text(text: str) -> str:
     """Text without what XML 1.0 can't hold: one such character makes the metadata unreadable."""
     return _NOT_XML.sub("\ufffd", text)
+
+
+def _steps(
+    axes: str, pixel_size: tuple[float, float] | None, unit: str, placement: Placement | None
+) -> dict[str, float | str]:
+    if placement is not None:
+        return _physical_steps(axes, placement)
+    return _physical_size(pixel_size, unit)
 
 
 def _physical_size(pixel_size: tuple[float, float] | None, unit: str) -> dict[str, float | str]:
@@ -185,3 +210,13 @@ def _physical_size(pixel_size: tuple[float, float] | None, unit: str) -> dict[st
         "PhysicalSizeY": float(rows),
         "PhysicalSizeYUnit": known,
     }
+
+
+def _physical_steps(axes: str, placement: Placement) -> dict[str, float | str]:
+    found: dict[str, float | str] = {}
+    for letter, step, unit in zip(axes.upper(), placement.scale, placement.units, strict=False):
+        known = unit if letter == "T" else _UNITS.get(unit.strip().lower())
+        name = _STEPS.get(letter)
+        if name is not None and known:
+            found |= {name: float(step), f"{name}Unit": known}
+    return found

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import numpy as np
@@ -62,12 +62,16 @@ class ImageView:
     contrast : tuple of float, optional
         Values shown as black and as white. None takes the percentiles 1 and 99.8 of the finite
         values of the plane, all of red, green and blue together, each channel alone.
+    plane : tuple of int, optional
+        The two axes of a plane, where they are not the last two that are neither RGB nor
+        channels. The one that comes first in the array holds the rows.
     """
 
     rgb: bool = False
     channel_axis: int | None = None
     channels: tuple[Channel, ...] = ()
     contrast: tuple[float, float] | None = None
+    plane: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
         check_contrast(self.contrast)
@@ -88,6 +92,15 @@ def default_channels(count: int) -> tuple[Channel, ...]:
     if count == 1:
         return (Channel(0),)
     return tuple(Channel(i, _CHANNEL_COLORS[i % len(_CHANNEL_COLORS)]) for i in range(count))
+
+
+def with_channels(view: ImageView, channels: Sequence[Channel], data: Any) -> ImageView:
+    """The view with channels that were chosen for other images, where this one has them all."""
+    if not channels or view.channel_axis is None:
+        return view
+    count = data.shape[view.channel_axis]
+    fits = all(0 <= channel.index < count for channel in channels)
+    return replace(view, channels=tuple(channels)) if fits else view
 
 
 def plane_shape(data: Any, view: ImageView | None = None) -> tuple[int, int]:
@@ -111,7 +124,8 @@ def extract_plane(
     ----------
     data : array-like
         bool, integer or float, of 2 to 6 dimensions: rows and columns are the last two axes
-        that are neither RGB nor channels. Of a lazy array only the plane is read.
+        that are neither RGB nor channels, or those that the view names. Of a lazy array only
+        the plane is read.
     index : sequence of int
         Position on each leading axis, in pixels from 0.
     view : ImageView, optional
@@ -233,8 +247,21 @@ def plane_axes(data: Any, view: ImageView) -> PlaneAxes:
             f"An image of shape {tuple(data.shape)} has no rows and columns beside its channels: "
             "choose another channel axis."
         )
-    *leading, rows, cols = spatial
-    return PlaneAxes(tuple(leading), rows, cols, channel)
+    rows, cols = spatial[-2:] if view.plane is None else _plane_of(view.plane, spatial, data.shape)
+    leading = tuple(axis for axis in spatial if axis not in (rows, cols))
+    return PlaneAxes(leading, rows, cols, channel)
+
+
+def _plane_of(
+    plane: tuple[int, int], spatial: Sequence[int], shape: Sequence[int]
+) -> tuple[int, int]:
+    rows, cols = sorted(axis % len(shape) for axis in plane)
+    if rows == cols or rows not in spatial or cols not in spatial:
+        raise ImageError(
+            f"The axes {plane[0]} and {plane[1]} are no plane of an image of shape "
+            f"{tuple(shape)}: choose two of {', '.join(str(axis) for axis in spatial)}."
+        )
+    return rows, cols
 
 
 def _check_array(data: Any, ndim: int) -> None:

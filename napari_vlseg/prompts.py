@@ -20,7 +20,8 @@ import numpy as np
 from PIL import Image
 from skimage.transform import resize
 
-from napari_vlseg.errors import PromptError
+from napari_vlseg.errors import PromptError, SettingsError
+from napari_vlseg.planes import Channel
 from napari_vlseg.visual_prompts import VisualPromptSettings
 
 TEMPLATES: Mapping[str, tuple[str, ...]] = {
@@ -200,11 +201,15 @@ class PromptTable:
         Each holds ``{}`` for the phrase; embeddings are averaged over them.
     visual : VisualPromptSettings
         How the surroundings of references are treated before the model sees them.
+    channels : tuple of Channel
+        Which channels of a multichannel image the model sees, in which colours and contrasts.
+        Empty leaves it to the image.
     """
 
     rows: tuple[ClassPrompt, ...] = ()
     templates: tuple[str, ...] = field(default=TEMPLATES["plain"])
     visual: VisualPromptSettings = field(default_factory=VisualPromptSettings)
+    channels: tuple[Channel, ...] = ()
 
     def __post_init__(self) -> None:
         names = [row.name for row in self.rows]
@@ -263,6 +268,7 @@ class PromptTable:
             "version": TABLE_VERSION,
             "templates": list(self.templates),
             "visual_prompt": asdict(self.visual),
+            "channels": [asdict(channel) for channel in self.channels],
             "classes": rows,
         }
         return json.dumps(document, indent=2, ensure_ascii=False)
@@ -288,8 +294,17 @@ class PromptTable:
                 )
             rows = tuple(_row_from_dict(row) for row in document["classes"])
             visual = VisualPromptSettings(**document["visual_prompt"])
-            return cls(rows, tuple(document["templates"]), visual)
-        except (KeyError, TypeError, ValueError, AttributeError, OSError) as error:
+            channels = tuple(_channel_from_dict(c) for c in document.get("channels", ()))
+            return cls(rows, tuple(document["templates"]), visual, channels)
+        except (
+            KeyError,
+            IndexError,
+            TypeError,
+            ValueError,
+            AttributeError,
+            OSError,
+            SettingsError,
+        ) as error:
             raise PromptError(
                 "This is not a napari-vlseg prompt file: choose one that “Save prompts” wrote."
             ) from error
@@ -413,6 +428,12 @@ def _row_from_dict(row: Mapping[str, Any]) -> ClassPrompt:
         str(row["color"]),
         bool(row["visible"]),
     )
+
+
+def _channel_from_dict(channel: Mapping[str, Any]) -> Channel:
+    contrast = channel["contrast"]
+    limits = None if contrast is None else (float(contrast[0]), float(contrast[1]))
+    return Channel(int(channel["index"]), str(channel["color"]), limits)
 
 
 def _window_around(mask: np.ndarray) -> tuple[slice, slice]:

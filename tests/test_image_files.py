@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -101,8 +102,12 @@ def test_planar_rgb_is_brought_to_the_last_axis(tmp_path: Path, colors: np.ndarr
 
 
 def test_tiff_compression_that_tifffile_leaves_out_is_read(
-    tmp_path: Path, gray: np.ndarray
+    tmp_path: Path, gray: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    def refuse(*_: object) -> None:
+        raise ValueError("requires the 'imagecodecs' package")
+
+    monkeypatch.setattr(tifffile.TiffPageSeries, "asarray", refuse)
     frames = [Image.fromarray(gray), Image.fromarray(255 - gray)]
     frames[0].save(
         tmp_path / "a.tif", save_all=True, append_images=frames[1:], compression="tiff_lzw"
@@ -115,6 +120,13 @@ def test_big_endian_tiff_has_the_hash_of_its_pixels(tmp_path: Path) -> None:
     for order in "<>":
         tifffile.imwrite(tmp_path / "a.tif", pixels, byteorder=order)
         assert pixels_sha256(read_image(tmp_path / "a.tif").data) == pixels_sha256(pixels)
+
+
+def test_facts_about_an_image_are_kept_without_its_pixels(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", np.zeros((2, 8, 9), np.uint8), metadata={"axes": "ZYX"})
+    image = read_image(tmp_path / "a.tif")
+    facts = replace(image, data=None)
+    assert (facts.levels, facts.axes, facts.placement) == ((), "zyx", image.placement)
 
 
 def test_hash_tells_shape_dtype_and_pixels_apart() -> None:

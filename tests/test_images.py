@@ -19,6 +19,7 @@ from napari_vlseg.images import (
     extract_plane,
     leading_axes,
     plane_shape,
+    with_channels,
 )
 
 DTYPES = ["?", "u1", "i1", "<u2", ">u2", "i4", "u8", "f2", ">f4", "f8"]
@@ -157,6 +158,15 @@ def test_without_a_choice_every_channel_has_its_colour() -> None:
     colors = [channel.color for channel in default_channels(4)]
     assert len(set(colors)) == 4
     assert default_channels(1) == (Channel(0, "#ffffff"),)
+
+
+def test_channels_of_another_image_are_taken_where_they_fit() -> None:
+    chosen = (Channel(2, "#00ff00", (0, 9)),)
+    view = ImageView(channel_axis=0)
+    assert with_channels(view, chosen, np.zeros((3, 4, 4))).channels == chosen
+    assert with_channels(view, chosen, np.zeros((2, 4, 4))) == view
+    assert with_channels(view, (), np.zeros((3, 4, 4))) == view
+    assert with_channels(ImageView(), chosen, np.zeros((3, 4, 4))) == ImageView()
 
 
 def test_channel_axis_may_be_anywhere() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_vlseg.errors import PromptError
+from napari_vlseg.images import Channel
 from napari_vlseg.prompts import (
     TEMPLATES,
     ClassPrompt,
@@ -29,6 +31,18 @@ def region(seed: int = 0, shape: tuple[int, int] = (40, 50)) -> tuple[np.ndarray
     mask = np.zeros(shape, bool)
     mask[10:20, 15:30] = True
     return image, mask
+
+
+def test_channels_and_their_contrast_are_saved_with_the_prompts() -> None:
+    channels = (Channel(2, "#00ff00", (100.0, 900.0)), Channel(0))
+    table = replace(PromptTable.build("nuclei"), channels=channels)
+    assert PromptTable.from_json(table.to_json()) == table
+    document = json.loads(table.to_json())
+    del document["channels"]  # as older versions wrote it
+    assert PromptTable.from_json(json.dumps(document)) == PromptTable.build("nuclei")
+    for wrong in ({"index": 0}, {"index": 0, "color": "green", "contrast": None}, 7):
+        with pytest.raises(PromptError, match="not a napari-vlseg prompt file"):
+            PromptTable.from_json(json.dumps({**document, "channels": [wrong]}))
 
 
 def test_reference_keeps_the_region_with_a_margin_and_nothing_else() -> None:

@@ -17,10 +17,12 @@ from napari_vlseg.cli.encode import encode
 from napari_vlseg.cli.finetune import finetune
 from napari_vlseg.cli.history import history
 from napari_vlseg.cli.join import join
+from napari_vlseg.cli.link import link
 from napari_vlseg.cli.models import models
 from napari_vlseg.cli.next import next_images
 from napari_vlseg.cli.options import Debug
 from napari_vlseg.cli.project import project, status
+from napari_vlseg.cli.propagate import propagate
 from napari_vlseg.cli.segment import segment
 from napari_vlseg.cli.simulate import simulate
 from napari_vlseg.cli.verify import verify
@@ -88,6 +90,20 @@ app.command(
         "napari-vlseg segment cells.tif --everything --out labels",
     )
 )(segment)
+app.command(
+    epilog=_examples(
+        "napari-vlseg propagate stack.tif --seeds plane-12.tif --plane 12 --out labels",
+        "napari-vlseg propagate film.tif --seeds first.tif --plane 0 --planes 0-40 --out tracked",
+        "napari-vlseg propagate film.tif --seeds all.tif --model sam2.1-hiera-tiny --out tracked",
+    )
+)(propagate)
+app.command(
+    epilog=_examples(
+        "napari-vlseg link labels.tif --out linked",
+        "napari-vlseg link film.tif --splits --gap 1 --out tracks",
+        "napari-vlseg link labels.tif --scale 2,0.5,0.5 --out linked --json",
+    )
+)(link)
 app.command(
     epilog=_examples(
         "napari-vlseg encode *.tif",

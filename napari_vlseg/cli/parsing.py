@@ -83,3 +83,38 @@ def parse_channels(specs: Sequence[str]) -> tuple[Channel, ...]:
             raise SettingsError(f"The channel “{spec}” is not of the form 0 or 0=#00ff00.")
         channels.append(Channel(int(number), color.strip() or "#ffffff"))
     return tuple(channels)
+
+
+def parse_range(text: str | None) -> tuple[int, int | None]:
+    """``"5-20"`` as the first and the last plane; the last is None where nothing is said.
+
+    Raises
+    ------
+    SettingsError
+        If it has another form.
+    """
+    if not text:
+        return 0, None
+    first, _, last = text.partition("-")
+    if not first.strip().isdecimal() or not last.strip().isdecimal():
+        raise SettingsError(f"The planes “{text}” are not of the form 5-20.")
+    return int(first), int(last)
+
+
+def parse_scale(text: str | None) -> tuple[float, float, float] | None:
+    """``"2,0.5,0.5"`` as sizes of a step along planes, rows and columns; None where not given.
+
+    Raises
+    ------
+    SettingsError
+        If these are not three numbers above 0.
+    """
+    if not text:
+        return None
+    try:
+        steps = tuple(float(part) for part in text.split(","))
+    except ValueError:
+        steps = ()
+    if len(steps) != 3 or min(steps) <= 0:
+        raise SettingsError(f"The scale “{text}” is not three numbers above 0, such as 2,0.5,0.5.")
+    return steps[0], steps[1], steps[2]

@@ -25,7 +25,7 @@ from napari_vlseg.corrections.stored import (
 )
 from napari_vlseg.errors import ProjectError, VlsegWarning
 from napari_vlseg.events import Work
-from napari_vlseg.images import SourceImage, pixels_sha256
+from napari_vlseg.images import SourceImage, has_hash
 from napari_vlseg.label_planes import LabelPlanes
 from napari_vlseg.proposals import Proposals
 
@@ -62,7 +62,7 @@ class ImageEntry(ImageRecord):
             if self.is_embedded
             else read_source(self, self._root)
         )
-        if pixels_sha256(image.data) != self.pixels_sha256:
+        if not has_hash(image.data, self.pixels_sha256):
             raise ProjectError(
                 f"The pixels of “{image.path}” are not those that “{self.name}” was segmented "
                 "on: put the original file back, or add this one as a new image."

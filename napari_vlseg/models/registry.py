@@ -28,8 +28,12 @@ from napari_vlseg.models.spec import (
 
 if TYPE_CHECKING:
     from napari_vlseg.models.spec import AnyModel
+    from napari_vlseg.models.video import VideoSegmenter
 
 ENTRY_POINT_GROUP = "napari_vlseg.models"
+
+_WITH_MEMORY = ("sam2.1-", "edgetam")
+"""Beginnings of the names of models on the hub whose checkpoints have a memory."""
 
 __all__ = [
     "BUILT_IN",
@@ -39,8 +43,10 @@ __all__ = [
     "LoadRequest",
     "ModelSpec",
     "discover",
+    "has_video_memory",
     "load",
     "load_steps",
+    "load_video_steps",
     "require_dense",
     "specs",
     "suggested_click_model",
@@ -173,6 +179,65 @@ def require_promptable(model: AnyModel) -> PromptableSegmenter:
             f"The model “{model.info.name}” takes text and references, not clicks: "
             f"choose {', '.join(spec.name for spec in specs('clicks'))}."
         )
+    return model
+
+
+def has_video_memory(name_or_path: str) -> bool:
+    """Whether a model can follow objects by a memory of the planes before.
+
+    Parameters
+    ----------
+    name_or_path : str
+        See `load`. Names of models that are not on this machine are judged by their kind.
+    """
+    spec = next((spec for spec in discover()[0] if spec.name == name_or_path), None)
+    if spec is not None:
+        return spec.source == "hub" and spec.name.startswith(_WITH_MEMORY)
+    from napari_vlseg.models.preprocessing import model_type
+    from napari_vlseg.models.sam_families import VIDEO_CLASSES
+
+    folder = Path(name_or_path).expanduser()
+    return folder.is_dir() and model_type(folder) in VIDEO_CLASSES
+
+
+def load_video_steps(
+    name_or_path: str,
+    *,
+    device: str = "auto",
+    precision: str = "auto",
+    offline: bool | None = None,
+) -> Work[VideoSegmenter]:
+    """Load the part of a click model that follows objects by its memory.
+
+    Parameters
+    ----------
+    name_or_path : str
+        Of a model that `has_video_memory`; image and video part are one checkpoint.
+    device, precision, offline
+        See `load`.
+
+    Yields
+    ------
+    Progress or Notice
+
+    Raises
+    ------
+    ModelError
+        If the model has no memory, or can't be loaded.
+    """
+    from napari_vlseg.models.sam_video import load_sam_video
+
+    request = LoadRequest(device, precision, offline)
+    spec = next((spec for spec in discover()[0] if spec.name == name_or_path), None)
+    if spec is not None and has_video_memory(name_or_path):
+        folder, revision = yield from _builtin_folder(spec, request)
+    else:
+        folder, revision = Path(name_or_path).expanduser(), ""
+    yield Progress(f"loading {name_or_path}", 0, 1)
+    model = load_sam_video(
+        folder, name_or_path, revision=revision, device=device, precision=precision
+    )
+    yield Progress(f"loading {name_or_path}", 1, 1)
     return model
 
 

@@ -91,3 +91,6 @@ FAMILIES = {
     "edgetam_video": EDGE_TAM,
 }
 """Families by the ``model_type`` of a configuration; of a video model the image part is used."""
+
+VIDEO_CLASSES = {"sam2_video": "Sam2VideoModel", "edgetam_video": "EdgeTamVideoModel"}
+"""Class of transformers that follows objects, by the ``model_type`` of a configuration."""

@@ -59,7 +59,7 @@ def load_sam(
     dtype = choose_dtype(precision, place)
     kind = model_type(folder)
     checkpoint = Checkpoint.find(folder, kind if kind in FAMILIES else "sam")
-    _check_packages(folder, name)
+    check_packages(folder, name)
     family = FAMILIES[kind]
     model = load_network(checkpoint, family.class_name)
     side = int(model.prompt_encoder.input_image_size)
@@ -73,7 +73,7 @@ def load_sam(
     )
 
 
-def _check_packages(folder: Path, name: str) -> None:
+def check_packages(folder: Path, name: str) -> None:
     """Refuse an image encoder of the package timm where that is not installed."""
     vision = read_json_object(folder / CONFIG_FILE).get("vision_config")
     backbone = vision.get("backbone_config") if isinstance(vision, dict) else None

@@ -16,14 +16,16 @@ from napari.components import ViewerModel
 from napari.layers import Image, Labels
 from psygnal import Signal
 
-from napari_vlseg.errors import VlsegError
+from napari_vlseg.errors import ImageError, VlsegError
+from napari_vlseg.images import with_channels
+from napari_vlseg.ui.arranging import arranged_layer
 from napari_vlseg.ui.asking import MergeQuestion
 from napari_vlseg.ui.blockwise.desk import BlockwiseDesk
 from napari_vlseg.ui.blockwise.jobs import RunnerMaker
 from napari_vlseg.ui.clicks.desk import ClickDesk
 from napari_vlseg.ui.composing import Policy
 from napari_vlseg.ui.editing.desk import EditDesk
-from napari_vlseg.ui.geometry import Key, plane_key
+from napari_vlseg.ui.geometry import Key, image_array, plane_key
 from napari_vlseg.ui.image_choice import ImageChoice
 from napari_vlseg.ui.jobs import (
     ClickModelLoader,
@@ -215,7 +217,33 @@ class Controller:
         """Read the prompt table from a JSON file."""
         with self.told():
             self.prompts.load(path)
+            self.look_as_prompts_say()
             self.say(f"prompts loaded from {path}")
+
+    def name_axes(self, axes: str) -> None:
+        """Say what the axes of the image in use are, by letters such as ZCYX."""
+        with self.told():
+            image = self.images.require()
+            if self.results.target(image) is not None:
+                raise ImageError(
+                    f"“{image.name}” has labels on the axes it has: remove its labels layer "
+                    "first, then name the axes."
+                )
+            arranged, view = arranged_layer(self.viewer, image, axes)
+            self.images.choose(arranged)
+            if view.channel_axis is not None:
+                self.images.set_channel_axis(view.channel_axis)
+            else:
+                self.images.set_view(view)
+
+    def look_as_prompts_say(self) -> None:
+        """Look at the channels of the image in use as when the prompts were saved."""
+        image = self.images.layer
+        if image is not None:
+            view = self.images.view(image)
+            wanted = with_channels(view, self.prompts.table.channels, image_array(image))
+            if wanted != view:
+                self.images.set_view(wanted)
 
     def set_policy(self, policy: Policy) -> None:
         """Choose what becomes of labels that are there already."""

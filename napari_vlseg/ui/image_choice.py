@@ -24,6 +24,7 @@ from napari_vlseg.images import (
     plane_shape,
 )
 from napari_vlseg.ui.geometry import image_array
+from napari_vlseg.ui.layer_view import view_of
 from napari_vlseg.ui.layers import is_heatmap
 
 
@@ -146,8 +147,9 @@ class ImageChoice:
         return self._layer
 
     def view(self, layer: Image) -> ImageView:
-        """How a layer is looked at; napari knows which ones are RGB."""
-        return self._views.get(layer, ImageView(rgb=layer.rgb))
+        """How a layer is looked at: as the person chose, else as its file or its axes say."""
+        view = self._views.get(layer)
+        return view_of(layer) if view is None else view
 
     def set_view(self, view: ImageView) -> None:
         """Look at the image in use in another way.

@@ -7,36 +7,51 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from napari.components import ViewerModel
 from napari.layers import Image
 
-from napari_vlseg.images import ImageView, SourceImage, read_image
+from napari_vlseg.images import ImageView, SourceImage, fixed_contrast, read_image
+from napari_vlseg.ome_units import long_unit
 from napari_vlseg.samples import load_sample
 from napari_vlseg.ui.layers import METADATA_KEY
 
 
 def add_source(viewer: ViewerModel, source: SourceImage) -> Image:
-    """Add an image that was read from a file: its RGB, its pixel size, and where it is.
+    """Add an image that was read from a file: how it is looked at, where it lies, where it is.
 
-    napari keeps of its own readers alone where a layer came from, so that this is in the
-    metadata.
+    An image with coarser levels becomes a multiscale layer. napari keeps of its own readers
+    alone where a layer came from, so that this is in the metadata.
     """
-    n_axes = source.data.ndim - int(source.view.rgb)
-    scale = [1.0] * n_axes
-    if source.pixel_size is not None:
-        axes = [axis for axis in range(n_axes) if axis != source.view.channel_axis][-2:]
-        for axis, size in zip(axes, source.pixel_size, strict=True):
-            scale[axis] = size
-    layer = viewer.add_image(
-        source.data,
-        name=source.name,
-        rgb=source.view.rgb,
-        scale=scale,
-        metadata={METADATA_KEY: {"path": None if source.path is None else str(source.path)}},
-    )
-    if source.unit and source.pixel_size is not None:
-        layer.units = tuple(source.unit if value != 1 else "pixel" for value in scale)
-    return layer
+    data, options = layer_of(source)
+    return viewer.add_image(data, **options)
+
+
+def layer_of(source: SourceImage) -> tuple[Any, dict[str, Any]]:
+    """Data and keyword arguments of an image layer."""
+    place, rgb = source.placement, source.view.rgb
+    path = None if source.path is None else str(source.path)
+    options: dict[str, Any] = {
+        "name": source.name,
+        "rgb": rgb,
+        "multiscale": len(source.levels) > 1,
+        "scale": place.scale,
+        "translate": place.translate,
+        # napari knows the names of units that OME-Zarr does; it refuses others.
+        "units": tuple(long_unit(unit) or "pixel" for unit in place.units),
+        "axis_labels": tuple(source.axes[: len(place.scale)]),
+        "metadata": {METADATA_KEY: {"path": path, "view": source.view}},
+    }
+    if not rgb and not isinstance(source.data, np.ndarray):
+        # napari would read whole planes of the full resolution to find limits.
+        options["contrast_limits"] = _limits(source)
+    return source.data if len(source.levels) == 1 else list(source.levels), options
+
+
+def _limits(source: SourceImage) -> tuple[float, float]:
+    """What is shown as black and as white, channels taken together, from a sample."""
+    low, high = fixed_contrast(source.data, levels=source.levels).contrast or (0.0, 1.0)
+    return low, high if high > low else low + 1
 
 
 def add_image_again(

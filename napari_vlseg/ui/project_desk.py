@@ -282,6 +282,7 @@ class ProjectDesk:
             self.shown.show(opened.image, is_unsaved=opened.is_unsaved)
         if opened.prompts.rows:
             controller.prompts.set_table(opened.prompts)
+            controller.look_as_prompts_say()
             self._prompts = controller.prompts.table
         else:
             self._prompts = None

@@ -12,6 +12,7 @@ from psygnal import Signal
 
 from napari_vlseg.errors import PromptError
 from napari_vlseg.files import atomic_write_text, reading
+from napari_vlseg.images import Channel
 from napari_vlseg.prompts import COLORS, ClassPrompt, PromptTable, ReferencePrompt
 from napari_vlseg.visual_prompts import VisualPromptSettings
 
@@ -135,6 +136,12 @@ class PromptEditor:
         """Change how the surroundings of references are treated."""
         self._table = replace(self._table, visual=visual)
         self.changed.emit(self._table)
+
+    def set_channels(self, channels: tuple[Channel, ...]) -> None:
+        """Keep which channels the model sees, and how, with the prompts."""
+        if channels != self._table.channels:
+            self._table = replace(self._table, channels=channels)
+            self.changed.emit(self._table)
 
     def add_reference(self, name: str, reference: ReferencePrompt) -> None:
         """Show a class a region; a region that it has already is not added twice."""

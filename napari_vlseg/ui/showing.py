@@ -7,7 +7,7 @@ from weakref import ref
 
 from napari.layers import Image
 
-from napari_vlseg.images import ImageView
+from napari_vlseg.images import ImageView, with_channels
 from napari_vlseg.ui.collecting import Collecting
 from napari_vlseg.ui.geometry import plane_key
 from napari_vlseg.ui.keeping.homes import Home
@@ -53,6 +53,7 @@ class Shown:
         self._collecting.before_layers()
         shape = None if found is None else found.labels.shape
         view = fitting_view(opened.source, self._view, shape)
+        view = with_channels(view, controller.prompts.table.channels, opened.source.data)
         image = add_image_again(
             controller.viewer, opened.source, entry.name, entry.scale, entry.translate
         )

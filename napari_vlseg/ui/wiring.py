@@ -11,6 +11,7 @@ from napari.utils.notifications import Notification, NotificationSeverity, notif
 from qtpy.QtWidgets import QFileDialog, QMenu, QWidget
 
 from napari_vlseg.prompts import TEMPLATES
+from napari_vlseg.ui.arranging import axes_text
 from napari_vlseg.ui.geometry import image_array
 from napari_vlseg.ui.opening import add_sample, open_images
 from napari_vlseg.ui.review_wiring import wire_review
@@ -52,7 +53,8 @@ def _wire_image(widget: VlsegWidget) -> None:
         layer = images.require()
         low, high = (0, 1) if layer.rgb else layer.contrast_limits
         limits = None if layer.rgb else (float(low), float(high))
-        popup.show_view(images.view(layer), image_array(layer).shape, limits)
+        shape = image_array(layer).shape
+        popup.show_view(images.view(layer), shape, limits, axes_text(layer))
 
     def show_channels() -> None:
         with controller.told():
@@ -62,7 +64,14 @@ def _wire_image(widget: VlsegWidget) -> None:
     def edit(change: Any, value: Any) -> None:
         with controller.told():
             change(value)
+            shown = images.view(images.require())
+            if shown.channel_axis is not None:
+                controller.prompts.set_channels(shown.channels)
             fill_popup()
+
+    def name_axes(axes: str) -> None:
+        controller.name_axes(axes)
+        fill_popup()
 
     def ask_open() -> None:
         files, _ = QFileDialog.getOpenFileNames(view, "Open images")
@@ -78,6 +87,7 @@ def _wire_image(widget: VlsegWidget) -> None:
     view.channels_wanted.connect(show_channels)
     view.open_wanted.connect(ask_open)
     view.sample_wanted.connect(open_sample)
+    popup.axes_named.connect(name_axes)
     popup.axis_chosen.connect(partial(edit, images.set_channel_axis))
     popup.edited.connect(partial(edit, images.set_view))
     show()

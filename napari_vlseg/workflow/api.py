@@ -159,7 +159,7 @@ def segment(
     """
     table = PromptTable.build(
         text,
-        {name: [as_reference(ref) for ref in refs] for name, refs in (references or {}).items()},
+        as_references(references),
         mix=mix,
         threshold=threshold,
         templates=templates,
@@ -167,10 +167,10 @@ def segment(
     )
     plane = _plane(image, view, index)
     work = propose_refined(
-        require_dense(_loaded(model, device)),
+        require_dense(loaded(model, device)),
         plane,
         table,
-        outliner=None if refine is None else require_promptable(_loaded(refine, device)),
+        outliner=None if refine is None else require_promptable(loaded(refine, device)),
         postprocess=postprocess or PostProcess(mode=mode),
         working_scale=working_scale,
         edges=edges,
@@ -216,7 +216,7 @@ def segment_everything(
     ImageError, ModelError, SettingsError
     """
     plane = _plane(image, view, index)
-    segmenter = require_promptable(_loaded(model, device))
+    segmenter = require_promptable(loaded(model, device))
     work = everything.segment_everything(segmenter, plane, cache=cache, settings=settings)
     return run(work, on_event)
 
@@ -237,6 +237,14 @@ def as_reference(reference: ReferenceLike) -> ReferencePrompt:
     if array.ndim == 1:
         array = _box_mask(array, plane.shape[:2])
     return ReferencePrompt.from_region(plane, array)
+
+
+def as_references(
+    references: Mapping[str, Iterable[ReferenceLike]] | None,
+) -> dict[str, list[ReferencePrompt]]:
+    """`as_reference` for the references of each class."""
+    given = references or {}
+    return {name: [as_reference(ref) for ref in refs] for name, refs in given.items()}
 
 
 def default_view(image: np.ndarray) -> ImageView:
@@ -272,7 +280,8 @@ def _box_mask(box: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     return mask
 
 
-def _loaded(model: str | AnyModel, device: str) -> AnyModel:
+def loaded(model: str | AnyModel, device: str) -> AnyModel:
+    """A model that is given by name, or itself."""
     return _load_once(model, device) if isinstance(model, str) else model
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,7 @@ from napari_vlseg.events import Progress, Work
 from napari_vlseg.exporters.base import FACTS, ExportItem
 from napari_vlseg.exporters.registry import check_format, export_steps
 from napari_vlseg.images import SourceImage
+from napari_vlseg.lazy_arrays import ArrangedArray
 from napari_vlseg.workflow.provenance import with_proposal_ious
 
 Index = tuple[int, ...]
@@ -103,15 +105,15 @@ def _items(entry: ImageEntry, planes: Sequence[Index]) -> Iterator[ExportItem]:
         )
 
 
-def _channels_last(entry: ImageEntry, image: SourceImage, shape: tuple[int, ...]) -> np.ndarray:
-    """The pixels with the axes of the labels, and channels after them if there are any."""
+def _channels_last(entry: ImageEntry, image: SourceImage, shape: tuple[int, ...]) -> Any:
+    """The pixels with the axes of the labels, and channels after them; read plane by plane."""
     pixels = image.data
     if pixels.shape == shape:
         return pixels
     likely = pixels.ndim - 1 if image.view.rgb else image.view.channel_axis
     for axis in (likely, *range(pixels.ndim)):
         if axis is not None and (*pixels.shape[:axis], *pixels.shape[axis + 1 :]) == shape:
-            return np.moveaxis(np.asarray(pixels), axis, -1)
+            return ArrangedArray(pixels, (*(a for a in range(pixels.ndim) if a != axis), axis))
     raise ExportError(
         f"The labels of “{entry.name}” have shape {shape} but its image has shape "
         f"{pixels.shape}: only one axis, the channels, may be without labels."

@@ -18,7 +18,13 @@ from napari_vlseg.corrections.worklist import Worklist
 from napari_vlseg.errors import CacheError, ImageError, ProjectError
 from napari_vlseg.events import Notice, Progress, Work
 from napari_vlseg.files import atomic_write_text
-from napari_vlseg.images import SourceImage, extract_plane, leading_axes, read_image
+from napari_vlseg.images import (
+    SourceImage,
+    extract_plane,
+    leading_axes,
+    read_image,
+    with_channels,
+)
 from napari_vlseg.models.base import DenseSegmenter
 from napari_vlseg.prompts import PromptTable
 from napari_vlseg.workflow.cache import EmbeddingCache
@@ -127,7 +133,7 @@ def look_at_images(
             seen = kept.get(item.key, stamp)
             if seen is None:
                 try:
-                    plane = middle_plane(open_image(worklist, position, entry))
+                    plane = middle_plane(open_image(worklist, position, entry), prompts)
                     seen = yield from look(model, plane, prompts, cache=cache)
                 except (ImageError, ProjectError) as error:
                     yield Notice(f"{item.name}: {error}")
@@ -157,11 +163,17 @@ def open_image(worklist: Worklist, position: int, entry: ImageEntry | None) -> S
     return read_image(file)
 
 
-def middle_plane(source: SourceImage) -> np.ndarray:
-    """The plane in the middle of each leading axis, float32 (H, W, 3) in [0, 1]."""
-    axes = leading_axes(source.data, source.view)
+def middle_plane(source: SourceImage, prompts: PromptTable | None = None) -> np.ndarray:
+    """The plane in the middle of each leading axis, float32 (H, W, 3) in [0, 1].
+
+    Its channels are those that the prompts were made for, where it has them.
+    """
+    view = source.view
+    if prompts is not None:
+        view = with_channels(view, prompts.channels, source.data)
+    axes = leading_axes(source.data, view)
     index = tuple(source.data.shape[axis] // 2 for axis in axes)
-    return extract_plane(source.data, index, source.view)
+    return extract_plane(source.data, index, view)
 
 
 def image_stamp(worklist: Worklist, position: int, entry: ImageEntry | None) -> str:

@@ -23,7 +23,7 @@ EVERY_FILE = "*"
 BELOW_TOO = "**/*"
 """Pattern of all images in a folder and the folders in it."""
 
-_TIFF_SUFFIXES = {".tif", ".tiff", ".btf", ".tf8"}
+_TIFF_SUFFIXES = {".tif", ".tiff", ".btf", ".tf8", ".svs", ".ndpi", ".scn", ".qptiff", ".lsm"}
 _NO_PICTURES = {".pdf", ".ps", ".eps", ".mpg", ".mpeg", ".h5", ".hdf", ".grib", ".bufr"}
 _NUMBER = re.compile(r"(\d+)")
 

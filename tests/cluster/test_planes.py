@@ -77,6 +77,7 @@ def test_what_a_cluster_has_done_is_kept_by_a_local_run(cluster, mini, images, t
 
 def test_a_model_is_loaded_once_by_each_worker(cluster, mini, images, tmp_path):
     planned = jobs(images, tmp_path / "out")
+    cluster.client.run(loaded.cache_clear)
     run(write_proposals(planned, QUESTION, DaskPlanes(cluster, [mini])))
     loads = cluster.client.run(how_often_loaded)
     assert len(loads) == 2

@@ -13,6 +13,7 @@ from napari.components import ViewerModel
 
 from napari_vlseg.corrections.store import Project
 from napari_vlseg.errors import ProjectError
+from napari_vlseg.images import Channel, ImageView
 from napari_vlseg.ui.controller import Controller
 from napari_vlseg.ui.runner import SyncRunner
 from tests.gui.fakes import BrightnessModel, Loader, ManualRunner, blobs
@@ -63,6 +64,41 @@ def test_the_person_decides_whether_objects_follow_the_edges(session: Session) -
         session.controller.set_settings(replace(session.controller.settings, edges=edges))
         session.ask()
     assert session.loader.model.edges_asked == [False, True, False]
+
+
+def test_a_person_names_the_axes_of_an_image(session: Session) -> None:
+    controller, viewer = session.controller, session.viewer
+    panel = viewer.add_image(np.stack([blobs(), blobs() * 0], axis=-1), name="panel")
+    controller.images.choose(panel)
+    controller.name_axes("YXQC")
+    assert "“panel” has 3 axes" in session.messages[-1]
+    controller.name_axes("YXC")
+    image = controller.images.require()
+    assert image.data.shape == (2, *blobs().shape)
+    assert controller.images.view(image).channel_axis == 0
+    session.ask()
+    assert controller.labels.data.shape == blobs().shape
+    assert controller.n_objects > 3
+    controller.name_axes("ZYX")
+    assert "has labels on the axes it has" in session.messages[-1]
+
+
+def test_channels_come_back_with_the_prompts_they_were_saved_with(
+    session: Session, tmp_path: Path
+) -> None:
+    controller, viewer = session.controller, session.viewer
+    panel = viewer.add_image(np.stack([blobs()] * 3), name="panel")
+    controller.images.choose(panel)
+    controller.images.set_channel_axis(0)
+    channels = (Channel(2, "#00ff00", (10.0, 90.0)),)
+    controller.prompts.set_channels(channels)
+    controller.save_prompts(tmp_path / "prompts.json")
+    controller.prompts.set_channels(())
+    controller.load_prompts(tmp_path / "prompts.json")
+    assert controller.images.view(panel) == ImageView(channel_axis=0, channels=channels)
+    controller.images.choose(viewer.layers["a"])
+    controller.load_prompts(tmp_path / "prompts.json")
+    assert controller.images.view(viewer.layers["a"]) == ImageView()
 
 
 def test_no_image_and_no_prompt_are_sentences() -> None:

@@ -117,9 +117,23 @@ def test_channels_of_a_multichannel_image(make_widget: Any, qtbot: Any) -> None:
     widget.controller.viewer.add_image(stack, name="two channels")
     qtbot.mouseClick(widget.image.channels, Qt.MouseButton.LeftButton)
     assert widget.channels.isVisible()
+    widget.channels.axes.setText("cyx")
+    qtbot.keyClick(widget.channels.axes, Qt.Key.Key_Return)
+    assert widget.channels.axis.currentData() == 0
+    assert widget.channels.axes.text() == "CYX"
     widget.channels.axis_chosen.emit(0)
     assert widget.image._scope.text() == "96 × 128 px"
-    assert widget.channels._grid.count() == 4
+    assert widget.channels._grid.count() == 6
+    widget.controller.viewer.layers["two channels"].contrast_limits = (0, 120)
+    widget.channels.hide()
+    qtbot.mouseClick(widget.image.channels, Qt.MouseButton.LeftButton)
+    limits = widget.channels._grid.itemAtPosition(1, 2).widget()
+    limits.setCurrentIndex(1)
+    limits.activated.emit(1)
+    first, second = widget.controller.prompts.table.channels
+    assert (first.contrast, second.contrast) == (None, (0, 120))
+    again = widget.channels._grid.itemAtPosition(1, 2).widget()
+    assert again.currentText() == "limits of the layer now"
     widget.channels.hide()
     type_phrase(qtbot, widget, "nuclei")
     widget.segment()

@@ -108,6 +108,19 @@ def test_nothing_is_embedded_twice(encoder: PromptEncoder, towers: CountingTower
     assert towers.n_pictures == 2
 
 
+def test_each_text_is_embedded_alone(towers: CountingTowers) -> None:
+    """Else its last digits would depend on what was asked before."""
+    together: list[int] = []
+
+    def encode_texts(texts: Sequence[str]) -> np.ndarray:
+        together.append(len(texts))
+        return towers.encode_texts(texts)
+
+    encoder = PromptEncoder(encode_texts, towers.encode_pictures, SIZE)
+    encoder.condition(ClassPrompt("a", ("one", "two"), ("three",)), ("{}", "a {}"))
+    assert together == [1] * 6
+
+
 def test_an_empty_prompt_is_named(encoder: PromptEncoder) -> None:
     with pytest.raises(PromptError, match="nothing to look for"):
         encoder.condition(ClassPrompt("c", negatives=("z",)))

@@ -214,7 +214,7 @@ def _n_bytes(data: Any) -> int:
 
 def _reads_the_same(path: Path | None, digest: str) -> bool:
     """Whether a file gives the layer's pixels, so that referring to it is enough."""
-    if path is None or not path.is_file():
+    if path is None or not path.exists():
         return False
     try:
         return pixels_sha256(read_image(path).data) == digest

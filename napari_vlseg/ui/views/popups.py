@@ -15,6 +15,7 @@ from qtpy.QtWidgets import (
     QFormLayout,
     QGridLayout,
     QLabel,
+    QLineEdit,
     QToolButton,
     QVBoxLayout,
     QWidget,
@@ -117,6 +118,7 @@ class SettingsPopup(Popup):
 class ChannelsPopup(Popup):
     """Which axis holds channels, their colours, and the contrast."""
 
+    axes_named = Signal(str)
     axis_chosen = Signal(object)
     edited = Signal(object)
 
@@ -124,6 +126,13 @@ class ChannelsPopup(Popup):
         super().__init__(parent)
         self._shown = ImageView()
         self._limits: tuple[float, float] | None = None
+        self.axes = QLineEdit()
+        self.axes.setPlaceholderText("for example ZCYX")
+        self.axes.setToolTip(
+            "What each axis of the array is, where napari does not know: Y rows, X columns, "
+            "Z depth, T time, C channels, S red, green, blue, or any other letter"
+        )
+        self.axes.returnPressed.connect(lambda: self.axes_named.emit(self.axes.text()))
         self.axis = QComboBox()
         self.axis.setToolTip("The axis that holds channels; the others are planes")
         self.axis.activated.connect(lambda *_: self.axis_chosen.emit(self.axis.currentData()))
@@ -132,6 +141,7 @@ class ChannelsPopup(Popup):
         self.contrast.setToolTip("Which values are black and white to the model")
         self.contrast.activated.connect(lambda *_: self._report_contrast())
         form = QFormLayout()
+        form.addRow("Axes", self.axes)
         form.addRow("Channels", self.axis)
         form.addRow("Contrast", self.contrast)
         self._grid = QGridLayout()
@@ -141,10 +151,15 @@ class ChannelsPopup(Popup):
         layout.addWidget(hint("The model sees the channels that are on, added up in colour."))
 
     def show_view(
-        self, shown: ImageView, shape: Sequence[int], limits: tuple[float, float] | None
+        self,
+        shown: ImageView,
+        shape: Sequence[int],
+        limits: tuple[float, float] | None,
+        axes: str = "",
     ) -> None:
-        """Show how an image of a shape is looked at."""
+        """Show how an image of a shape is looked at, and what its axes are called."""
         self._shown, self._limits = shown, limits
+        self.axes.setText(axes)
         self.axis.clear()
         self.axis.addItem("RGB" if shown.rgb else "none", None)
         if not shown.rgb and len(shape) > 2:
@@ -171,6 +186,31 @@ class ChannelsPopup(Popup):
             color.clicked.connect(lambda *_, c=channel: self._choose_color(c))
             self._grid.addWidget(box, index, 0)
             self._grid.addWidget(color, index, 1)
+            self._grid.addWidget(self._contrast_of(channel, index in on), index, 2)
+
+    def _contrast_of(self, channel: Channel, on: bool) -> QComboBox:
+        """What is black and what has the full colour in one channel."""
+        choices: list[tuple[str, tuple[float, float] | None]] = [("contrast as above", None)]
+        choices += [("limits of the layer now", self._limits)] if self._limits else []
+        if channel.contrast is not None and channel.contrast != self._limits:
+            low, high = channel.contrast
+            choices.append((f"{low:g} to {high:g}", channel.contrast))
+        combo = QComboBox()
+        combo.setEnabled(on)
+        combo.setToolTip(
+            "Values of this channel that are black and full colour to the model: show the channel "
+            "in napari, set the contrast limits of the layer, and take them here"
+        )
+        for text, limits in choices:
+            combo.addItem(text, limits)
+        values = [limits for _, limits in choices]
+        combo.setCurrentIndex(values.index(channel.contrast) if channel.contrast in values else 0)
+        combo.activated.connect(
+            lambda place, c=channel: self._report_channel(
+                replace(c, contrast=choices[place][1]), True
+            )
+        )
+        return combo
 
     def _choose_color(self, channel: Channel) -> None:
         chosen = QColorDialog.getColor(QColor(channel.color), self)

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from napari_vlseg.images import plane_shape
+from napari_vlseg.levels import level_for
 from napari_vlseg.models.base import DenseSegmenter, LatticeSegmenter
 from napari_vlseg.workflow.blocks.sources import BlockSource
-
-_ROUNDING = 1.02
-"""Levels are shrunk by whole pixels, so that their factors are not exact."""
 
 
 def at_level(
@@ -36,12 +33,7 @@ def at_level(
         scale = model.lattice(source.shape, None)[1]
     if scale is None:
         return source, None
-    chosen, factor = source.data, 1.0
-    for level in source.levels[1:]:
-        shape = plane_shape(level, source.view)
-        shrunk = max(whole / extent for whole, extent in zip(source.shape, shape, strict=True))
-        if factor < shrunk <= scale * _ROUNDING:
-            chosen, factor = level, shrunk
-    if factor == 1.0:
+    number, factors = level_for(source.levels or (source.data,), source.view, scale)
+    if number == 0:
         return source, working_scale
-    return replace(source, data=chosen), scale / factor
+    return replace(source, data=source.levels[number]), scale / max(factors)

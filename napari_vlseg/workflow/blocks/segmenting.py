@@ -40,7 +40,7 @@ STAGE = "segmenting blocks"
 _SAMPLE_SIDE = 128
 """Pixels along a window that is looked at for the background, for a model without tiles."""
 
-_NOTHING = 0.1
+_NOTHING = 0.05
 """Probability below which a model finds nothing in the background."""
 
 
@@ -139,7 +139,7 @@ def segment_blocks(
     prompts.active  # noqa: B018 - raises for an empty question, before anything is read
     seen, scale = at_level(whole, model, working_scale)
     grid = plan_blocks(model, seen.shape, scale)
-    question = BlockQuestion(prompts, seen.view, grid.scale if grid.side else scale, edges)
+    question = BlockQuestion(prompts, seen.window_view, grid.scale if grid.side else scale, edges)
     facts = _facts(model, question, seen, skip_empty)
     store = RunFolder.open(folder, facts, grid, len(prompts.active))
     run = BlockRun(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from napari_vlseg.images import (
     leading_axes,
     plane_shape,
 )
-from napari_vlseg.planes import plane_axes
+from napari_vlseg.planes import plane_axes, shown_channels
 
 Index = tuple[int, ...]
 
@@ -80,17 +81,39 @@ class BlockSource:
         return tuple(int(self.data.shape[axis]) for axis in leading_axes(self.data, self.view))
 
     def read(self, index: Index, rows: slice, cols: slice) -> np.ndarray:
-        """Pixels of a window as the image holds them, leading axes of length 1."""
+        """Pixels of a window as the image holds them, of the channels that are shown.
+
+        Returns
+        -------
+        numpy.ndarray
+            Leading axes of length 1; look at it through `window_view`.
+        """
         window: list[slice] = [slice(None)] * len(self.data.shape)
         for axis, place in zip(leading_axes(self.data, self.view), index, strict=True):
             window[axis] = slice(place, place + 1)
         axes = plane_axes(self.data, self.view)
         window[axes.rows], window[axes.cols] = rows, cols
-        return np.asarray(self.data[tuple(window)])
+        if axes.channel is None:
+            return np.asarray(self.data[tuple(window)])
+        parts = []
+        for channel in shown_channels(self.view, int(self.data.shape[axes.channel])):
+            window[axes.channel] = slice(channel.index, channel.index + 1)
+            parts.append(np.asarray(self.data[tuple(window)]))
+        return np.concatenate(parts, axes.channel)
+
+    @cached_property
+    def window_view(self) -> ImageView:
+        """The view of what `read` gives: its channels are the shown ones alone."""
+        channel = plane_axes(self.data, self.view).channel
+        if channel is None:
+            return self.view
+        shown = shown_channels(self.view, int(self.data.shape[channel]))
+        numbered = [replace(one, index=number) for number, one in enumerate(shown)]
+        return replace(self.view, channels=tuple(numbered))
 
     def show(self, pixels: np.ndarray) -> np.ndarray:
         """What was read as a model sees it, float32 (h, w, 3) in [0, 1]."""
-        return extract_plane(pixels, (0,) * len(self.leading), self.view)
+        return extract_plane(pixels, (0,) * len(self.leading), self.window_view)
 
     def look(self, index: Index, rows: slice, cols: slice) -> np.ndarray:
         """A window as a model sees it, float32 (h, w, 3) in [0, 1]."""

@@ -29,7 +29,7 @@ class BlockTask:
     number : int
         Chosen by whoever asks; the answer has the same.
     pixels : numpy.ndarray
-        As the image holds them, leading axes of length 1, channels and RGB included.
+        As the image holds them, leading axes of length 1, shown channels and RGB included.
     plan : TilePlan or None
         Tiles to look through, for a `LatticeSegmenter`.
     """

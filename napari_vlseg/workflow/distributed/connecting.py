@@ -7,17 +7,23 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future as ThreadFuture
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import wait
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from napari_vlseg.errors import ClusterError, VlsegError
 from napari_vlseg.events import Notice, Progress, Work, run
-from napari_vlseg.workflow.distributed.versions import installed_versions, version_notices
+from napari_vlseg.workflow.distributed.versions import (
+    check_package,
+    installed_versions,
+    version_notices,
+)
 
 if TYPE_CHECKING:
     from distributed import Client, Future, Security
+
+R = TypeVar("R")
 
 PROTOCOLS = ("tcp://", "tls://")
 """How the address of a scheduler begins."""
@@ -27,7 +33,9 @@ POLL_S = 0.1
 
 _PER_WORKER = 2
 _LOOK_EVERY_S = 1.0
+_SILENT_S = 20.0
 _WITHOUT_WORKERS_S = 60.0
+_CANCEL_S = 0.3
 _LARGEST_TASK = "1 GiB"
 
 
@@ -79,8 +87,10 @@ class Cluster:
     def __init__(self, client: Client, address: ClusterAddress) -> None:
         self.client = client
         self.address = address
-        self._n_workers = 0
-        self._looked_at = self._seen_at = float("-inf")
+        self._n_workers = len(client.nthreads())
+        self._looked_at = time.monotonic()
+        self._seen_at: float | None = None
+        self._counting: ThreadFuture[int] | None = None
 
     def __enter__(self) -> Cluster:
         return self
@@ -193,22 +203,30 @@ class Cluster:
         """Forget tasks; one that runs comes to its end, and nobody hears of it."""
         waiting = list(futures)
         if waiting and self.client.status == "running":
-            self.client.cancel(waiting, force=True)
+            cancelling = _in_background(lambda: self.client.cancel(waiting, force=True))
+            # A scheduler that does not answer would be waited for.
+            wait([cancelling], timeout=_CANCEL_S)
 
     def _look(self) -> None:
-        """Count the workers, every now and then."""
+        """Count the workers, every now and then; the scheduler is not waited for."""
         now = time.monotonic()
-        if now - self._looked_at < _LOOK_EVERY_S:
-            return
         if self.client.status != "running":
             raise self._lost()
-        try:
-            self._n_workers = len(self.client.nthreads())
-        except OSError as error:
-            raise self._lost() from error
-        self._looked_at = time.monotonic()
-        if self._n_workers or self._seen_at == float("-inf"):
-            self._seen_at = self._looked_at
+        if self._counting is None and now - self._looked_at >= _LOOK_EVERY_S:
+            self._looked_at = now
+            self._counting = _in_background(lambda: len(self.client.nthreads()))
+        if self._counting is None:
+            return
+        if not self._counting.done():
+            if now - self._looked_at > _SILENT_S:
+                raise self._lost()
+            return
+        counting, self._counting = self._counting, None
+        if counting.exception() is not None:
+            raise self._lost() from counting.exception()
+        self._n_workers = counting.result()
+        if self._n_workers or self._seen_at is None:
+            self._seen_at = now
         elif now - self._seen_at > _WITHOUT_WORKERS_S:
             raise ClusterError(
                 f"{self.address} has lost all its workers, and no new one came for "
@@ -221,6 +239,9 @@ class Cluster:
             f"The connection to {self.address} was lost: check the scheduler and run this again; "
             "what is done is kept."
         )
+
+
+Opened: TypeAlias = tuple[Cluster, dict[str, dict[str, str]]]
 
 
 def connect(address: ClusterAddress | str, *, timeout: float = 10.0) -> Cluster:
@@ -254,9 +275,12 @@ def connect_steps(address: ClusterAddress, *, timeout: float = 10.0) -> Work[Clu
             "Clusters need dask.distributed: run pip install 'napari-vlseg[distributed]'."
         )
     security = _security(address)
-    waiting = ThreadPoolExecutor(1, "connect")
-    opening = waiting.submit(_open, address, security, timeout)
-    waiting.shutdown(wait=False)
+    if address.scheduler_file is not None and not address.scheduler_file.is_file():
+        raise ClusterError(
+            f"There is no file “{address.scheduler_file}”: start a scheduler with “dask scheduler "
+            "--scheduler-file”, or check the path."
+        )
+    opening = _in_background(lambda: _open(address, security, timeout))
     try:
         while not opening.done():
             yield Progress("connecting", 0, 1)
@@ -270,9 +294,7 @@ def connect_steps(address: ClusterAddress, *, timeout: float = 10.0) -> Work[Clu
     return cluster
 
 
-def _open(
-    address: ClusterAddress, security: Security | None, timeout: float
-) -> tuple[Cluster, dict[str, dict[str, str]]]:
+def _open(address: ClusterAddress, security: Security | None, timeout: float) -> Opened:
     """A cluster with a worker, and what is installed on each."""
     from distributed import Client
 
@@ -314,13 +336,7 @@ def _worker_versions(
             f"({_first_line(error)}): install napari-vlseg {installed_versions()['napari-vlseg']} "
             "on every machine."
         ) from error
-    own = installed_versions()["napari-vlseg"]
-    for worker, found in versions.items():
-        if found["napari-vlseg"] != own:
-            raise ClusterError(
-                f"The worker {worker} has napari-vlseg {found['napari-vlseg']} and this machine "
-                f"has {own}: install one version on all machines."
-            )
+    check_package(versions, installed_versions())
     return versions
 
 
@@ -346,7 +362,21 @@ def _security(address: ClusterAddress) -> Security | None:
     return Security(require_encryption=True, **given)
 
 
-def _close_unwanted(opening: ThreadFuture[tuple[Cluster, Any]]) -> None:
+def _in_background(call: Callable[[], R]) -> ThreadFuture[R]:
+    """Call a function in a thread that does not keep the program from ending."""
+    opening: ThreadFuture[R] = ThreadFuture()
+
+    def work() -> None:
+        try:
+            opening.set_result(call())
+        except BaseException as error:  # noqa: BLE001 - whoever waits gets it
+            opening.set_exception(error)
+
+    threading.Thread(target=work, name="cluster", daemon=True).start()
+    return opening
+
+
+def _close_unwanted(opening: ThreadFuture[Opened]) -> None:
     if opening.exception() is None:
         opening.result()[0].close()
 

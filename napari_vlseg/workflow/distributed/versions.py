@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 
 from napari_vlseg._version import __version__
+from napari_vlseg.errors import ClusterError
 
 _COMPARED = ("torch", "transformers")
 
@@ -19,6 +20,28 @@ def installed_versions() -> dict[str, str]:
     ['napari-vlseg', 'torch', 'transformers']
     """
     return {"napari-vlseg": __version__, **{name: _version(name) for name in _COMPARED}}
+
+
+def check_package(workers: Mapping[str, Mapping[str, str]], own: Mapping[str, str]) -> None:
+    """Refuse workers with another version of this package: they read tasks in another way.
+
+    Parameters
+    ----------
+    workers, own
+        See `version_notices`.
+
+    Raises
+    ------
+    ClusterError
+    """
+    here = own["napari-vlseg"]
+    for worker, found in workers.items():
+        there = found["napari-vlseg"]
+        if there != here:
+            raise ClusterError(
+                f"The worker {worker} has napari-vlseg {there} and this machine has {here}: "
+                "install one version on all machines."
+            )
 
 
 def version_notices(workers: Mapping[str, Mapping[str, str]], own: Mapping[str, str]) -> list[str]:

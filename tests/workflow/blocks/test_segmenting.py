@@ -15,9 +15,11 @@ import zarr
 
 from napari_vlseg.errors import ImageError, PromptError, SettingsError
 from napari_vlseg.events import Partial, Progress, run
-from napari_vlseg.images import ImageView, extract_plane
+from napari_vlseg.images import Channel, ImageView, extract_plane
 from napari_vlseg.prompts import PromptTable
 from napari_vlseg.proposals import OBJECT_COLUMNS, PostProcess
+from napari_vlseg.samples import load_sample
+from napari_vlseg.workflow.api import load_model
 from napari_vlseg.workflow.blocks import (
     BlockSource,
     Focus,
@@ -99,6 +101,25 @@ def test_stacks_of_any_kind_of_array(model, prompts, tmp_path, kind):
     assert found.objects["plane"].tolist() == ["0", "1", "2", "3"]
     assert found.objects["label"].tolist() == [1, 2, 3, 4]
     np.testing.assert_array_equal(found.labels[:] > 0, stack > 128)
+
+
+def test_of_many_channels_only_the_shown_ones_are_read(model, prompts, tmp_path):
+    image = on_every_seam((300, 300))
+    panel = np.stack([np.zeros_like(image), 255 - image, image, 255 - image], axis=2)
+    read = []
+
+    class Watched:
+        shape, dtype, ndim = panel.shape, panel.dtype, 3
+
+        def __getitem__(self, key):
+            read.append(key[2])
+            return panel[key]
+
+    channels = (Channel(2, "#ffffff", (0, 255)), Channel(0, "#00ff00", (0, 255)))
+    source = BlockSource(Watched(), ImageView(channel_axis=-1, channels=channels))
+    found = run(segment_blocks(source, model, prompts, folder=tmp_path))
+    np.testing.assert_array_equal(found.labels[:], whole(model, image, prompts).labels)
+    assert {part if isinstance(part, int) else part.start for part in read} == {0, 2}
 
 
 def test_planes_that_are_asked_for_nearest_first(model, prompts, tmp_path):
@@ -297,6 +318,20 @@ def test_a_runner_may_answer_in_any_order(model, prompts, tmp_path):
         segment_blocks(fixed(image), model, prompts, folder=tmp_path, runner=Backwards(model))
     )
     np.testing.assert_array_equal(found.labels[:], whole(model, image, prompts).labels)
+
+
+def test_blocks_of_the_bundled_model_are_the_plane(tmp_path):
+    model = load_model("vlseg-mini", device="cpu")
+    sample, _ = load_sample("fluorescence")
+    turned = [np.rot90(sample[:256, :256], k) for k in (0, 1, 2, 3, 1)]
+    image = np.concatenate([np.concatenate(turned[i:] + turned[:i], 1) for i in (0, 2)])
+    source, prompts = BlockSource.of(image), PromptTable.build("nuclei")
+    expected = run(propose(model, source.show(image), prompts))
+    found = run(segment_blocks(source, model, prompts, folder=tmp_path, focus=Focus((), 9, 700)))
+    assert len(found.run.grid) > 8
+    mine, theirs = found.labels[:] > 0, expected.labels > 0
+    assert (mine & theirs).sum() / (mine | theirs).sum() > 0.99
+    assert len(found.objects) == len(expected.objects) > 200
 
 
 _VICTIM = """

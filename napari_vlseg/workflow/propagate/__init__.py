@@ -1,0 +1,1 @@
+"""Objects of one plane found again on its neighbours, plane by plane."""
