@@ -12,9 +12,11 @@ import pandas as pd
 from napari.components import ViewerModel
 from napari.layers import Image, Labels
 
+from napari_vlseg.errors import ImageError
 from napari_vlseg.images import ImageView, plane_shape
 from napari_vlseg.object_table import ObjectTable
 from napari_vlseg.proposals import Proposals
+from napari_vlseg.ui.blockwise.overview import is_huge
 from napari_vlseg.ui.composing import Policy
 from napari_vlseg.ui.editing.composed import Target, Written
 from napari_vlseg.ui.geometry import (
@@ -103,6 +105,11 @@ class Results:
     def require_target(self, place: Place) -> Labels:
         """The labels layer of a place, made where there is none."""
         layer = self.target(place.image)
+        if layer is None and is_huge(place.image, place.view):
+            raise ImageError(
+                "This plane is too large to be edited as a whole: press “Edit this region” for "
+                "what is in view."
+            )
         if layer is None:
             layer = add_labels(self._viewer, place.image, place.view)
             self._targets[place.image] = layer
