@@ -309,6 +309,8 @@ class Controller:
         self.images.close()
         self.viewer.layers.events.removed.disconnect(self._on_removed)
         self.editing.close()
+        if self.models.peek(self.settings) is not None:
+            self.models.base.let_go()
 
     # ---- what happens around
 

@@ -230,6 +230,7 @@ class VlsegWidget(QWidget):
             "segment": self.segment,
             "cancel": controller.segmenter.cancel,
             "next_scope": controller.scope.next,
+            "region": controller.blockwise.huge.toggle,
             "apply_thresholds": controller.blockwise.apply_thresholds,
             "add_class": prompts.add_row,
             "remove_class": lambda: prompts.remove_row(table.current),

@@ -112,8 +112,16 @@ class LoadedModel(Generic[M]):
         model = self.peek(settings)
         if model is None:
             model = yield from self._load(settings)
+            self.let_go()
             self._kept = (settings.load_key, model)
         return model
+
+    def let_go(self) -> None:
+        """Keep no model, and leave the cluster that it is on."""
+        kept, self._kept = self._kept, None
+        cluster = None if kept is None else getattr(kept[1], "cluster", None)
+        if cluster is not None:
+            cluster.close()
 
 
 @dataclass(frozen=True, eq=False)

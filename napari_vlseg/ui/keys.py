@@ -43,6 +43,7 @@ KEYS = (
         "Alt-Shift-End",
         "Thresholds on all planes",
     ),
+    Key("region", "Alt+Shift+Home", "Alt-Shift-Home", "Edit a region of a huge plane, put it back"),
     Key("cancel", "Alt+Shift+X", "Alt-Shift-X", "Cancel"),
     Key("add_class", "Alt+Shift+N", "Alt-Shift-N", "Add a class"),
     Key("remove_class", "Alt+Shift+Del", "Alt-Shift-Delete", "Remove the class"),

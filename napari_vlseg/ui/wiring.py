@@ -223,6 +223,8 @@ def _wire_run(widget: VlsegWidget) -> None:
         leading = () if image is None else scope.leading(image)
         items = [(kind, described(kind, leading)) for kind in scope.kinds]
         widget.run.show_scope(items, scope.kind, scope.planes)
+        huge = blockwise.huge
+        widget.run.show_region(huge.is_huge(image), huge.is_region(image))
 
     def show_outdated() -> None:
         widget.run.show_outdated(0 if controller.segmenter.busy else blockwise.thresholds_differ)
@@ -235,6 +237,7 @@ def _wire_run(widget: VlsegWidget) -> None:
         signal.connect(show_outdated)
     controller.relabel.postprocess_changed.connect(show_outdated)
     widget.run.apply_wanted.connect(blockwise.apply_thresholds)
+    widget.run.region_wanted.connect(blockwise.huge.toggle)
     show_scope()
     show_outdated()
     widget.run.segment_wanted.connect(widget.segment)
