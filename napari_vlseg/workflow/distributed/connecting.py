@@ -292,6 +292,19 @@ def connect_steps(address: ClusterAddress, *, timeout: float | None = None) -> W
     return cluster
 
 
+def _wait_for_file(path: Path | None, seconds: float) -> Work[None]:
+    """A scheduler that was started just now has not written its file yet."""
+    until = time.monotonic() + seconds
+    while path is not None and not path.is_file():
+        if time.monotonic() > until:
+            raise ClusterError(
+                f"There is no file “{path}”: start a scheduler with “dask scheduler "
+                "--scheduler-file”, or check the path."
+            )
+        yield Progress("connecting", 0, 1)
+        time.sleep(POLL_S / 2)
+
+
 def _open(address: ClusterAddress, security: Security | None, timeout: float) -> Opened:
     """A cluster with a worker, and what is installed on each."""
     from distributed import Client
