@@ -11,6 +11,7 @@ import numpy as np
 from napari_vlseg.events import Progress, Work
 from napari_vlseg.models.base import DenseSegmenter, PromptableSegmenter
 from napari_vlseg.models.registry import DEFAULT_MODEL, load_steps, require_promptable
+from napari_vlseg.models.video import VideoSegmenter
 from napari_vlseg.prompts import PromptTable, ReferencePrompt
 from napari_vlseg.proposals import PostProcess, Proposals
 from napari_vlseg.ui.editing.composed import Target, Written
@@ -60,6 +61,7 @@ class ModelSettings:
 
 ModelLoader = Callable[[ModelSettings], Work[DenseSegmenter]]
 ClickModelLoader = Callable[[ModelSettings], Work[PromptableSegmenter]]
+VideoModelLoader = Callable[[ModelSettings], Work[VideoSegmenter]]
 
 
 def load_by_registry(settings: ModelSettings) -> Work[Any]:
@@ -110,8 +112,16 @@ class LoadedModel(Generic[M]):
         model = self.peek(settings)
         if model is None:
             model = yield from self._load(settings)
+            self.let_go()
             self._kept = (settings.load_key, model)
         return model
+
+    def let_go(self) -> None:
+        """Keep no model, and leave the cluster that it is on."""
+        kept, self._kept = self._kept, None
+        cluster = None if kept is None else getattr(kept[1], "cluster", None)
+        if cluster is not None:
+            cluster.close()
 
 
 @dataclass(frozen=True, eq=False)

@@ -23,6 +23,15 @@ METADATA_KEY = "napari-vlseg"
 LARGE_BYTES = 256 << 20
 """Labels of more bytes are kept on the disk, and never read as a whole."""
 
+_NAPARIS_OWN = (
+    "_slicing_state",
+    "_slice",
+    "_get_update_slices",
+    "_align_data_to_view",
+    "_accumulate_updated_slice",
+    "_partial_labels_refresh",
+)
+
 _FEW = 100_000  # pixels that are shown one by one faster than the whole plane
 _N_COLORS = 49  # as in a new labels layer of napari
 
@@ -199,6 +208,47 @@ def overwrite_plane(
     with _told_if_not_writable(layer):
         layer.data[_slices(key)] = labels.astype(layer.data.dtype, copy=False)
     layer.refresh(extent=False, thumbnail=thumbnail)
+
+
+def overwrite_part(layer: Labels, key: Key, rows: slice, cols: slice, labels: np.ndarray) -> None:
+    """Show labels on a part of a plane, without drawing all of it anew.
+
+    Raises
+    ------
+    ImageError
+        If the layer holds an array that can't be written.
+    """
+    _make_room(layer, int(labels.max(initial=0)))
+    parts = iter((rows, cols))
+    where = tuple(next(parts) if position is None else position for position in key)
+    with _told_if_not_writable(layer):
+        layer.data[where] = labels.astype(layer.data.dtype, copy=False)
+    box = tuple(p if isinstance(p, slice) else slice(p, p + 1) for p in where)
+    if not _show_box(layer, box):
+        layer.refresh(extent=False)
+
+
+def _show_box(layer: Labels, box: tuple[slice, ...]) -> bool:
+    """Have napari show a box of its array alone; False where this release can't.
+
+    It is what napari does itself when somebody paints, and has no public name.
+    """
+    if not all(hasattr(layer, name) for name in _NAPARIS_OWN) or layer.contour > 0:
+        return False
+    if not layer._slicing_state.loaded or layer._slice.empty:
+        return True  # what is still being read has it
+    found = layer._get_update_slices(box)
+    if found is None:
+        return True  # another plane is in view
+    region, shown = (tuple(parts) for parts in found)
+    pixels = np.asarray(layer.data[box])[region]
+    pixels, _ = layer._align_data_to_view(pixels, np.ones(pixels.shape, bool))
+    image = layer._slice.image
+    image.raw[shown] = pixels
+    image.view[shown] = layer.colormap._data_to_texture(pixels)
+    layer._accumulate_updated_slice(box)
+    layer._partial_labels_refresh()
+    return True
 
 
 def set_objects(layer: Labels, objects: pd.DataFrame) -> None:

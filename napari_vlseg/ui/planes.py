@@ -111,17 +111,6 @@ class Draft:
         """No object of the layer, rejected ones included, has a greater label."""
         return max(*self.table.column("label"), int(self.plane.max(initial=0)), self.above, 0)
 
-    def part(self, rows: slice, cols: slice) -> Draft:
-        """A part of the plane, to be composed on by itself."""
-        base = self.basis.base
-        return replace(
-            self,
-            plane=self.plane[rows, cols],
-            edited=self.edited[rows, cols],
-            basis=replace(self.basis, base=None if base is None else unpacked(base)[rows, cols]),
-            above=self.highest,
-        )
-
     def stays(self) -> np.ndarray:
         """Pixels (H, W) that a person decided about, as bool.
 
@@ -263,7 +252,35 @@ class PlaneRecord:
         """A copy for a job to compose on."""
         return Draft(self.current.copy(), self.edited, table.copy(), self.basis, self.version)
 
+    def draft_of(self, table: ObjectTable, rows: slice, cols: slice) -> Draft:
+        """As `draft`, of a part of the plane."""
+        base = self.basis.base
+        here = None if base is None else unpacked(base)[rows, cols]
+        current = self.current
+        return Draft(
+            current[rows, cols].copy(),
+            self.edited_at((rows, cols)),
+            table.copy(),
+            replace(self.basis, base=here),
+            self.version,
+            int(current.max(initial=0)),
+        )
+
+    def basis_with(self, part: Basis, rows: slice, cols: slice) -> Basis:
+        """What the plugin composed on last, where that was a part of the plane."""
+        if self.basis.base is None or part.base is None:
+            return replace(part, base=None)
+        base = unpacked(self.basis.base).copy()
+        base[rows, cols] = unpacked(part.base)
+        return replace(part, base=base)
+
     # ---- what happens to it
+
+    def put(self, rows: slice, cols: slice, labels: np.ndarray) -> None:
+        """A part of the plane holds other labels."""
+        with self._shelf.lock:
+            self._wide_enough(int(labels.max(initial=0)))[rows, cols] = labels
+            self.version += 1
 
     def set(self, flat: np.ndarray, values: np.ndarray) -> None:
         """Pixels, by row-major index, have other values."""

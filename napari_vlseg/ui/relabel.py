@@ -85,10 +85,8 @@ class Relabeller:
         image, record = controller.images.layer, controller.record
         if image is None or record is None:
             return
-        if not record.has_proposals:
-            controller.blockwise.settle_plane(image, controller.images.index(image))
-            return
         if record.proposals is None:
+            controller.blockwise.settle_plane(image, controller.images.index(image))
             return
         look = self._wanted(record.proposals)
         shown = record.basis.shown

@@ -12,9 +12,11 @@ import pandas as pd
 from napari.components import ViewerModel
 from napari.layers import Image, Labels
 
+from napari_vlseg.errors import ImageError
 from napari_vlseg.images import ImageView, plane_shape
 from napari_vlseg.object_table import ObjectTable
 from napari_vlseg.proposals import Proposals
+from napari_vlseg.ui.blockwise.overview import is_huge
 from napari_vlseg.ui.composing import Policy
 from napari_vlseg.ui.editing.composed import Target, Written
 from napari_vlseg.ui.geometry import (
@@ -24,7 +26,14 @@ from napari_vlseg.ui.geometry import (
     plane_index,
     shape_without_channels,
 )
-from napari_vlseg.ui.layers import add_labels, color, get_objects, overwrite_plane, set_objects
+from napari_vlseg.ui.layers import (
+    add_labels,
+    color,
+    get_objects,
+    overwrite_part,
+    overwrite_plane,
+    set_objects,
+)
 from napari_vlseg.ui.objects import is_one_of
 from napari_vlseg.ui.planes import Draft, PlaneRecord
 from napari_vlseg.ui.preview import Preview
@@ -96,6 +105,11 @@ class Results:
     def require_target(self, place: Place) -> Labels:
         """The labels layer of a place, made where there is none."""
         layer = self.target(place.image)
+        if layer is None and is_huge(place.image, place.view):
+            raise ImageError(
+                "This plane is too large to be edited as a whole: press “Edit this region” for "
+                "what is in view."
+            )
         if layer is None:
             layer = add_labels(self._viewer, place.image, place.view)
             self._targets[place.image] = layer
@@ -137,12 +151,16 @@ class Results:
         image, view, stamp = place.image, place.view, self._editing.pace.stamp()
         if place.on is None:
             shape = shape_without_channels(image, view)
-            plane = np.zeros(plane_shape(image_array(image), view), np.int32)
+            whole = plane_shape(image_array(image), view)
+            sides = whole if region is None else [part.stop - part.start for part in region]
+            plane = np.zeros(sides, np.int32)
             index = plane_index(image, view, place.key)
             draft = Draft.of(plane)
             return Target(draft, place.policy, shape, index, op, stamp, shown, region)
         book, index = self._up_to_date(place.on, place.key)
-        draft = book.record(index).draft(book.table)
+        record = book.record(index)
+        table = book.table
+        draft = record.draft(table) if region is None else record.draft_of(table, *region)
         return Target(draft, place.policy, book.shape, index, op, stamp, shown, region)
 
     def write(
@@ -258,6 +276,9 @@ class Results:
     def _overwrite(self, layer: Labels, key: Key, made: Written) -> None:
         """Write a whole plane, over what a preview shows there."""
         labels = made.made.labels
-        overwrite_plane(layer, key, labels, int(labels.max(initial=0)))
+        if made.region is None:
+            overwrite_plane(layer, key, labels, int(labels.max(initial=0)))
+        else:
+            overwrite_part(layer, key, *made.region, labels)
         if self.is_preview(layer):
             self._preview = None

@@ -13,6 +13,7 @@ from psygnal import Signal
 
 from napari_vlseg.errors import SettingsError
 from napari_vlseg.images import leading_axes, plane_shape
+from napari_vlseg.ui.blockwise.overview import is_huge
 from napari_vlseg.ui.geometry import image_array, plane_axes
 from napari_vlseg.ui.preferences import load_preferences, remember
 
@@ -109,7 +110,8 @@ class Scope:
     def is_one_pass(self, image: Image) -> bool:
         """Whether what is chosen is a plane that is encoded as a whole."""
         view = self._controller.images.view(image)
-        return self.kind == "plane" and prod(plane_shape(image_array(image), view)) <= WHOLE_PIXELS
+        n_pixels = prod(plane_shape(image_array(image), view))
+        return self.kind == "plane" and n_pixels <= WHOLE_PIXELS and not is_huge(image, view)
 
     def window(self, image: Image) -> tuple[slice, slice]:
         """Rows and columns of the plane in view that the canvas shows, in pixels of the image."""

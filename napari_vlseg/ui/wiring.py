@@ -16,6 +16,7 @@ from napari_vlseg.ui.geometry import image_array
 from napari_vlseg.ui.opening import add_sample, open_images
 from napari_vlseg.ui.review_wiring import wire_review
 from napari_vlseg.ui.scope import described
+from napari_vlseg.ui.through_wiring import wire_through
 from napari_vlseg.ui.train_wiring import wire_training
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ def wire(widget: VlsegWidget) -> None:
     _wire_result(widget)
     _wire_run(widget)
     _wire_clicks(widget)
+    wire_through(widget)
     _wire_project(widget)
     _wire_worklist(widget)
     wire_review(widget)
@@ -221,6 +223,8 @@ def _wire_run(widget: VlsegWidget) -> None:
         leading = () if image is None else scope.leading(image)
         items = [(kind, described(kind, leading)) for kind in scope.kinds]
         widget.run.show_scope(items, scope.kind, scope.planes)
+        huge = blockwise.huge
+        widget.run.show_region(huge.is_huge(image), huge.is_region(image))
 
     def show_outdated() -> None:
         widget.run.show_outdated(0 if controller.segmenter.busy else blockwise.thresholds_differ)
@@ -233,6 +237,7 @@ def _wire_run(widget: VlsegWidget) -> None:
         signal.connect(show_outdated)
     controller.relabel.postprocess_changed.connect(show_outdated)
     widget.run.apply_wanted.connect(blockwise.apply_thresholds)
+    widget.run.region_wanted.connect(blockwise.huge.toggle)
     show_scope()
     show_outdated()
     widget.run.segment_wanted.connect(widget.segment)

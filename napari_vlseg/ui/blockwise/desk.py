@@ -18,6 +18,7 @@ from napari_vlseg.models.base import DenseSegmenter
 from napari_vlseg.proposals import Proposals
 from napari_vlseg.ui.blockwise.coming import Coming
 from napari_vlseg.ui.blockwise.folders import runs_folder
+from napari_vlseg.ui.blockwise.huge import Huge, overview_job, overview_threshold_job
 from napari_vlseg.ui.blockwise.jobs import (
     Gate,
     Look,
@@ -109,6 +110,8 @@ class BlockwiseDesk:
         self._why_stopped = ""
         self._clock = Clock()
         self._coming = Coming(controller)
+        self.huge = Huge(controller)
+        self._of_huge: WeakKeyDictionary[Image, BlockResult] = WeakKeyDictionary()
 
     # ---- what others may ask
 
@@ -120,6 +123,10 @@ class BlockwiseDesk:
     @property
     def thresholds_differ(self) -> int:
         """Planes of the image in use whose labels have other thresholds than the table."""
+        image = self._controller.images.layer
+        result = None if image is None else self._of_huge.get(image)
+        if result is not None:
+            return 0 if self._is_as_asked(result) else len(result.run.planes)
         return len(self._outdated())
 
     def made(self, labels: Labels, index: Index) -> Made | None:
@@ -151,6 +158,11 @@ class BlockwiseDesk:
         )
         asked = self._ask(image, planes, within is not None, "propose")
         cache = controller.embeddings if within is not None else None
+        if self.huge.is_huge(image):
+            taking = self.huge.taking(image, anew=within is None)
+            models, make = controller.models, self._make_runner
+            self._begin(asked, overview_job(models, request, cache, taking, make))
+            return
         work = blocks_job(controller.models, request, cache, asked.gate, self._make_runner)
         self._begin(asked, work)
         if controller.outlines:
@@ -164,6 +176,9 @@ class BlockwiseDesk:
         """Make all planes of the last runs follow the thresholds of the table; no model runs."""
         controller = self._controller
         image, labels = controller.images.layer, controller.labels
+        if image is not None and image in self._of_huge and not controller.segmenter.busy:
+            self._settle_huge(image, self._of_huge[image])
+            return
         outdated = self._outdated()
         if image is None or labels is None or controller.segmenter.busy or not outdated:
             return
@@ -218,13 +233,25 @@ class BlockwiseDesk:
         wanted = [(result, self._wanted(result)) for result in runs]
         self._begin(asked, threshold_job(wanted, asked.gate))
 
+    def _settle_huge(self, image: Image, result: BlockResult) -> None:
+        look = self._wanted(result)
+        thresholds = dict(zip(result.classes, look.thresholds, strict=True))
+        taking = self.huge.taking(image, anew=True)
+        asked = self._ask(image, result.run.planes, False, "threshold")
+        post = look.postprocess
+        self._begin(asked, overview_threshold_job(result, thresholds, post, taking))
+
+    def _is_as_asked(self, result: BlockResult) -> bool:
+        look = self._wanted(result)
+        return (result.thresholds, result.postprocess) == (look.thresholds, look.postprocess)
+
     def _begin(self, asked: Asked, work: Any) -> None:
         controller = self._controller
         self._asked, self._why_stopped, self._clock = asked, "", Clock()
         controller.say("starting …")
         handlers = Handlers(
             partial(self._on_event, asked),
-            lambda _: self._end(asked, ""),
+            partial(self._on_done, asked),
             partial(self._on_failed, asked),
             lambda: self._end(asked, self._why_stopped or "cancelled"),
         )
@@ -236,6 +263,8 @@ class BlockwiseDesk:
         if isinstance(event, PlaneReady):
             self._waiting.append((asked, event))
             self._compose_next()
+        elif isinstance(event, Partial) and self.huge.is_huge(asked.image):
+            self.huge.overview(asked.image)
         elif isinstance(event, Partial):
             self._coming.show(asked.image, event)
         elif isinstance(event, Progress) and not self._is_in_between(asked, event):
@@ -315,6 +344,13 @@ class BlockwiseDesk:
         asked.found += len(written.made.rows)
         self._controller.mark_unsaved()
         self.changed.emit()
+
+    def _on_done(self, asked: Asked, result: Any) -> None:
+        if isinstance(result, BlockResult):
+            self._of_huge[asked.image] = result
+            self.huge.overview(asked.image)
+            asked.found = len(result.objects)
+        self._end(asked, "")
 
     def _on_failed(self, asked: Asked, text: str) -> None:
         self._end(asked, text)

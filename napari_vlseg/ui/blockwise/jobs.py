@@ -137,8 +137,7 @@ def blocks_job(
     """
     model = yield from models.get(request.settings)
     yield Progress("looking at the contrast", 0, 0)
-    whole = request.whole
-    source = BlockSource(whole.data, whole.fixed_view(), whole.levels or (whole.data,))
+    source = source_of(request.whole)
     known: list[Labelling] = []
     work = segment_blocks(
         source,
@@ -215,6 +214,11 @@ def _labelled_anew(result: BlockResult, look: Look, out: Any) -> Work[BlockResul
     yield from labelling.label_all()
     made = yield from finish(labelling, out, result.notices)
     return replace(made, thresholds=look.thresholds)
+
+
+def source_of(whole: Whole) -> BlockSource:
+    """The image as a run reads it."""
+    return BlockSource(whole.data, whole.fixed_view(), whole.levels or (whole.data,))
 
 
 def maps_of(run: BlockRun, index: Index) -> np.ndarray:

@@ -136,6 +136,9 @@ class LayerBook:
         self.table.become(made.table)
         record = self.record(made.edit.plane)
         self.dtype = np.dtype(self.layer.data.dtype)
+        if made.region is not None:
+            record.put(*made.region, made.made.labels)
+            return
         record.current = made.made.labels.astype(self.dtype, copy=False)
         record.version += 1
 

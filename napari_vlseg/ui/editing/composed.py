@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,6 @@ from napari_vlseg.pixel_changes import PixelChange
 from napari_vlseg.proposals import Proposals
 from napari_vlseg.ui.composing import Composition, Policy, compose
 from napari_vlseg.ui.editing.rows import Stamp, composed
-from napari_vlseg.ui.packing import unpacked
 from napari_vlseg.ui.planes import Draft
 
 
@@ -30,12 +29,15 @@ class Written:
         The layer's objects after it.
     draft : Draft
         What it was composed on: it may be written as long as that has not changed.
+    region : tuple of slice or None
+        Rows and columns that it is of; None is all.
     """
 
     made: Composition
     edit: Edit
     table: ObjectTable
     draft: Draft
+    region: tuple[slice, slice] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +47,7 @@ class Target:
     Attributes
     ----------
     draft : Draft
+        Of the plane, or of its region.
     policy : {"keep", "replace", "add", "ask"}
     shape : tuple of int
         Of the journal's array.
@@ -69,31 +72,29 @@ class Target:
 
     def compose(self, proposals: Proposals) -> Written:
         """Put proposals on the plane, or its region, and write down what that changes."""
-        if self.region is None:
-            return written(compose(self.draft, proposals, self.policy, self.shown), self)
-        part = self.draft.part(*self.region)
-        made = compose(part, proposals, self.policy, self.shown)
-        return written(_in_plane(made, self.draft, *self.region), self)
-
-
-def _in_plane(made: Composition, draft: Draft, rows: slice, cols: slice) -> Composition:
-    """A composition of a region as one of its plane; what lies around it stays."""
-    labels = draft.plane.astype(np.result_type(draft.plane, made.labels))
-    labels[rows, cols] = made.labels
-    base = np.where(draft.stays(), 0, draft.kept())
-    base[rows, cols] = 0 if made.basis.base is None else unpacked(made.basis.base)
-    return replace(made, labels=labels, basis=replace(made.basis, base=base))
+        return written(compose(self.draft, proposals, self.policy, self.shown), self)
 
 
 def written(made: Composition, target: Target) -> Written:
     """The edit that writes a composition, and the objects after it."""
     draft = target.draft
-    pixels = PixelChange.between(draft.plane, made.labels, target.shape, target.index)
+    pixels = _change(draft.plane, made.labels, target)
     rows = composed(draft.table, pixels, made.rows, target.stamp)
     table = draft.table.copy()
     table.apply_with(pixels, rows)
     edit = Edit(target.op, pixels, rows, target.index, _cause(made, target.policy))
-    return Written(made, packed(edit), table, draft)
+    return Written(made, packed(edit), table, draft, target.region)
+
+
+def _change(before: np.ndarray, after: np.ndarray, target: Target) -> PixelChange | None:
+    if target.region is None:
+        return PixelChange.between(before, after, target.shape, target.index)
+    rows, cols = target.region
+    leading, (height, width) = target.shape[:-2], target.shape[-2:]
+    plane = int(np.ravel_multi_index(target.index, leading)) if leading else 0
+    row, col = np.nonzero(before != after)
+    flat = (row + rows.start + plane * height) * width + col + cols.start
+    return PixelChange.at(flat, before[row, col], after[row, col])
 
 
 def _cause(made: Composition, policy: Policy) -> Mapping[str, Any]:

@@ -203,7 +203,10 @@ class EditDesk(ObjectActions):
             write()
         book.take(made)
         edit = book.append(edit)
-        book.put_basis(edit.number, edit.plane, made.made.basis)
+        basis = made.made.basis
+        if made.region is not None:
+            basis = book.record(edit.plane).basis_with(basis, *made.region)
+        book.put_basis(edit.number, edit.plane, basis)
         self.tell(book, edit)
         self.mirror(book.layer)
         return edit
@@ -235,7 +238,9 @@ class EditDesk(ObjectActions):
             self._watcher.look_if_told(layer)
 
     def look_at(self, book: LayerBook, index: Index) -> bool:
-        """As `look`, at one plane."""
+        """As `look`, at one plane; of a large layer only where something happened."""
+        if book.is_large:
+            return self._watcher.look_if_told(book.layer)
         return self._watcher.look_at(book, index)
 
     def get_ready(self, layer: Labels) -> None:

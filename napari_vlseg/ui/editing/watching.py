@@ -77,11 +77,12 @@ class Watcher:
         finally:
             self._written = before
 
-    def look_if_told(self, layer: Labels) -> None:
+    def look_if_told(self, layer: Labels) -> bool:
         """Look at a layer if napari told of anything but a stroke since the last time."""
-        if layer in self._told and not self._is_busy(layer):
-            self._told.discard(layer)
-            self.look(layer)
+        if layer not in self._told or self._is_busy(layer):
+            return False
+        self._told.discard(layer)
+        return self.look(layer)
 
     def look(self, layer: Labels, everywhere: bool = False) -> bool:
         """See `EditDesk.look`."""

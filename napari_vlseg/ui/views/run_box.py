@@ -22,6 +22,7 @@ class RunBox(QWidget):
     scope_chosen = Signal(str)
     planes_typed = Signal(str)
     apply_wanted = Signal()
+    region_wanted = Signal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -50,6 +51,7 @@ class RunBox(QWidget):
             "(Alt+Shift+End)",
             self.apply_wanted.emit,
         )
+        self.region = push("", "", self.region_wanted.emit)
         self._scope_row = QWidget()
         self._scope_row.setLayout(row(self.scope, self.planes))
         self.outline = QCheckBox()
@@ -62,6 +64,7 @@ class RunBox(QWidget):
         self.bar.setToolTip("What is done, and how long the rest will take")
         self.bar.setTextVisible(True)
         layout = column(self, margin=0)
+        layout.addWidget(self.region)
         layout.addWidget(self.apply)
         layout.addWidget(self._scope_row)
         layout.addLayout(row(self.segment, self.cancel))
@@ -101,6 +104,21 @@ class RunBox(QWidget):
         if not self.planes.hasFocus():
             self.planes.setText(planes)
         self._scope_row.setVisible(len(items) > 1)
+
+    def show_region(self, is_huge: bool, is_region: bool) -> None:
+        """Offer what can be done with planes that are too large to be edited as a whole."""
+        self.region.setVisible(is_huge or is_region)
+        if is_region:
+            self.region.setText("Put the region back")
+            self.region.setToolTip(
+                "Write the labels of this region into the plane that it is of (Alt+Shift+Home)"
+            )
+        else:
+            self.region.setText("Edit this region")
+            self.region.setToolTip(
+                "The plane is too large to be edited as a whole: what is in view becomes an image "
+                "of its own, over its place (Alt+Shift+Home)"
+            )
 
     def show_outdated(self, n_planes: int) -> None:
         """Show that labels of planes have other thresholds than the table."""
