@@ -14,6 +14,7 @@ from napari_vlseg.events import Event, Partial, Progress, Work
 from napari_vlseg.models.base import DenseSegmenter
 from napari_vlseg.prompts import PromptTable
 from napari_vlseg.proposals import PostProcess, Proposals
+from napari_vlseg.ui.blockwise.folders import forget_old_runs
 from napari_vlseg.ui.image_choice import Whole
 from napari_vlseg.ui.jobs import ModelSettings, ModelSource
 from napari_vlseg.ui.packing import Packed
@@ -136,6 +137,7 @@ def blocks_job(
         Progress counts blocks. For each `PlaneReady` somebody has to leave the gate.
     """
     model = yield from models.get(request.settings)
+    forget_old_runs(request.folder)
     yield Progress("looking at the contrast", 0, 0)
     source = source_of(request.whole)
     known: list[Labelling] = []
