@@ -28,7 +28,7 @@ from rich.table import Table
 from scipy import ndimage as ndi
 
 import napari_vlseg
-from napari_vlseg.events import run
+from napari_vlseg.events import Event, run
 from napari_vlseg.models.base import DenseSegmenter, PromptableSegmenter
 from napari_vlseg.models.registry import require_dense, require_promptable
 from napari_vlseg.object_prompts import MaskLogits, ObjectPrompt
@@ -60,7 +60,7 @@ Labels = Callable[[int], np.ndarray]
 
 @dataclass(frozen=True)
 class Row:
-    """One method on one scene."""
+    """One method on one scene; `wait` are seconds between two events, the longest."""
 
     scene: str
     seed: int
@@ -68,6 +68,7 @@ class Row:
     score: SequenceScore
     stops: int
     ms: float
+    wait: float = 0.0
 
 
 class Course:
@@ -78,6 +79,17 @@ class Course:
         low, high = np.percentile(sequence.image, (1, 99.8))
         self._view = ImageView(contrast=(float(low), float(high)))
         self.pieces = self._clicked()
+        self.wait = 0.0
+        self._last = perf_counter()
+
+    def begin(self) -> None:
+        """The next event is waited for from now."""
+        self._last = perf_counter()
+
+    def heard(self, event: Event) -> None:
+        """Note how long an event was waited for: so long a cancel has to wait."""
+        now = perf_counter()
+        self.wait, self._last = max(self.wait, now - self._last), now
 
     def plane(self, number: int) -> np.ndarray:
         """A plane as models see it; the contrast is that of the whole scene."""
@@ -132,14 +144,16 @@ def measure(
         begun = perf_counter()
         labels, stops = follow(course)
         each = (perf_counter() - begun) / (N_PLANES - 1) / len(course.pieces)
-        found.append(Row(name, seed, method, course.score(labels), stops, 1e3 * each))
+        wait = course.wait if method == PROPAGATE else 0.0
+        found.append(Row(name, seed, method, course.score(labels), stops, 1e3 * each, wait))
     return found
 
 
 def with_propagation(course: Course) -> tuple[Labels, int]:
     """As the package does it."""
     anchors = {number: {course.start: piece} for number, piece in course.pieces.items()}
-    found = run(propagate(course.model, course.plane, N_PLANES, anchors))
+    course.begin()
+    found = run(propagate(course.model, course.plane, N_PLANES, anchors), course.heard)
     return found.labels, len(found.log.stops)
 
 
@@ -202,6 +216,7 @@ def results(rows: list[Row]) -> list[Result]:
             found.append(Result(f"{scene}: identity switches", switches, 0, "", "less"))
     each = mean(row.ms for row in rows if row.method == PROPAGATE)
     found.append(Result("per plane and object", each, 60, "ms", "less"))
+    found.append(Result("longest wait of a cancel", max(r.wait for r in rows), 0.5, "s", "less"))
     return found
 
 

@@ -23,6 +23,7 @@ SUBJECTS = (
     "blocks",
     "large_images",
     "review_table",
+    "cluster",
 )
 
 

@@ -73,7 +73,7 @@ def drop_alpha(pixels: np.ndarray) -> np.ndarray:
     if pixels.shape[-1] == 3:
         return colors
     opaque = np.iinfo(pixels.dtype).max if pixels.dtype.kind in "iu" else 1
-    alpha = pixels[..., 3:].astype(np.float32) / opaque
+    alpha = np.clip(pixels[..., 3:], 0, opaque).astype(np.float32) / opaque
     return colors if (alpha == 1).all() else colors * alpha
 
 

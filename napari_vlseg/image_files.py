@@ -12,7 +12,7 @@ from PIL import Image, UnidentifiedImageError
 
 from napari_vlseg.errors import ImageError
 from napari_vlseg.image_axes import arrange, check_axes
-from napari_vlseg.ome_zarr import is_zarr, read_zarr
+from napari_vlseg.ome_zarr import METADATA_FILES, is_zarr, read_zarr
 from napari_vlseg.source_image import SourceImage
 from napari_vlseg.tiff_files import read_small_tiff, read_tiff
 
@@ -30,7 +30,7 @@ def read_image(path: Path | str, axes: str | None = None) -> SourceImage:
     Parameters
     ----------
     path : path-like
-        A file, or the folder of an OME-Zarr image or a Zarr array.
+        A file, or the folder of an OME-Zarr image or a Zarr array, or ``zarr.json`` in it.
     axes : str, optional
         One letter for each axis of the array in the file, in place of what the file says:
         Y rows, X columns, C channels, S the samples of a pixel, T time, Z depth, or any other.
@@ -46,6 +46,8 @@ def read_image(path: Path | str, axes: str | None = None) -> SourceImage:
         If there is no such file, it is not an image, or damaged, or the axes don't fit.
     """
     path = Path(path)
+    if path.name in METADATA_FILES and path.is_file():  # a dialog of files can't choose a folder
+        path = path.parent
     if path.is_dir() and is_zarr(path):
         image = _decode(path, lambda folder: read_zarr(folder, axes))
     elif _is_tiff(path):
@@ -67,8 +69,8 @@ def read_mask(path: Path | str) -> np.ndarray:
     Parameters
     ----------
     path : path-like
-        TIFF, PNG, … with one plane of whole numbers. Of a palette image the indices are
-        taken; an RGB image must be gray.
+        TIFF, PNG, OME-Zarr labels, … with one plane of whole numbers. Of a palette image the
+        indices are taken; an RGB image must be gray.
 
     Returns
     -------
@@ -80,7 +82,9 @@ def read_mask(path: Path | str) -> np.ndarray:
         If the file can't be read or does not hold such a plane.
     """
     path = Path(path)
-    if _is_tiff(path):
+    if path.is_dir() and is_zarr(path):
+        data = np.asarray(_decode(path, read_zarr).data)
+    elif _is_tiff(path):
         data = _decode(path, read_small_tiff)
     else:
         data = _decode(path, lambda file: _pillow_pixels(file, palette_to_rgb=False))

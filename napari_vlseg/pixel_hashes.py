@@ -17,8 +17,9 @@ HASHED_WHOLE = 2**30
 _AT_ONCE = 2**26  # bytes in memory
 _SIDE, _WINDOWS = 512, 64
 _MOST_SAMPLES = 8  # of a pixel, on a last axis that is read whole
-# Multiples of the golden ratio, and of its generalisation, fill an interval evenly.
-_SPREAD = (0.6180339887, 0.7548776662, 0.5698402910, 0.8191725134, 0.6710436067, 0.5497004779)
+# Fractional parts of the golden ratio and of √2, √3, √5, √7 and √13, whose multiples fill an
+# interval evenly.
+_SPREAD = (0.6180339887, 0.4142135624, 0.7320508076, 0.2360679775, 0.6457513111, 0.6055512755)
 
 Key = tuple[int | slice, ...]
 

@@ -15,7 +15,7 @@ import numpy as np
 from napari_vlseg.contrast import check_contrast, drop_alpha, normalise
 from napari_vlseg.errors import ImageError, SettingsError
 
-MAX_DIMENSIONS = 6
+MAX_DIMENSIONS = 8
 _CHANNEL_COLORS = ("#00ffff", "#ff00ff", "#ffff00", "#0000ff", "#00ff00", "#ff0000")
 
 
@@ -123,7 +123,7 @@ def extract_plane(
     Parameters
     ----------
     data : array-like
-        bool, integer or float, of 2 to 6 dimensions: rows and columns are the last two axes
+        bool, integer or float, of 2 to 8 dimensions: rows and columns are the last two axes
         that are neither RGB nor channels, or those that the view names. Of a lazy array only
         the plane is read.
     index : sequence of int

@@ -29,9 +29,9 @@ _SIDE = 512  # of a window: a few chunks of most files
 _WINDOWS = 64  # 64 × 512 × 512: 16.8 million pixels are read of each channel at most
 _LEAST_PLANES, _MOST_PLANES = 16, 256  # of a stack; many only where planes are small
 _THINNING = 2  # of the rows and columns of a window every second one is counted
-# Fractional parts of the golden ratio and its generalisations: multiples of such numbers fill
+# Fractional parts of the golden ratio and of √2, √3, √5 and √7: multiples of such numbers fill
 # an interval evenly, so that no two axes of a stack are walked in step.
-_SPREAD = (0.6180339887, 0.7548776662, 0.5698402910)
+_SPREAD = (0.6180339887, 0.4142135624, 0.7320508076, 0.2360679775, 0.6457513111)
 
 
 def fixed_contrast(

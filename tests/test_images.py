@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -61,13 +62,14 @@ def arrays_and_views(draw: st.DrawFn) -> tuple[np.ndarray, ImageView, tuple[int,
 
 
 @given(arrays_and_views())
-@pytest.mark.filterwarnings("error")
 def test_every_layout_and_dtype_gives_a_plane_in_range(
     case: tuple[np.ndarray, ImageView, tuple[int, ...]],
 ) -> None:
     data, view, index = case
     before = data.copy()
-    plane = extract_plane(data, index, view)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        plane = extract_plane(data, index, view)
     assert plane.shape == (*plane_shape(data, view), 3)
     assert plane.dtype == np.float32
     assert plane.min() >= 0
@@ -219,7 +221,7 @@ def test_zarr_is_an_image() -> None:
     [
         (np.zeros((0, 5)), (), ImageView(), "no pixels"),
         (np.zeros(5), (), ImageView(), "1 dimensions"),
-        (np.zeros((1,) * 7), (), ImageView(), "7 dimensions"),
+        (np.zeros((1,) * 9), (), ImageView(), "9 dimensions"),
         (np.full((3, 3), np.nan), (), ImageView(), "finite"),
         (np.array([["a", "b"]]), (), ImageView(), "type"),
         (np.zeros((3, 3), object), (), ImageView(), "type object"),

@@ -357,6 +357,12 @@ def test_names_of_the_axes_of_a_zarr_array_count(tmp_path: Path) -> None:
     assert read_image(tmp_path / "a.zarr").view == ImageView(channel_axis=0)
 
 
+def test_the_metadata_file_stands_for_its_folder(tmp_path: Path) -> None:
+    write_ome_zarr(tmp_path / "a.zarr", np.ones((2, 2, 8, 8), np.uint8), "0.5")
+    image = read_image(tmp_path / "a.zarr" / "zarr.json")
+    assert (image.path, image.name) == (tmp_path / "a.zarr", "a")
+
+
 def test_the_layout_of_bioformats2raw_is_read(tmp_path: Path) -> None:
     group = zarr.open_group(tmp_path / "a.zarr", mode="w", zarr_format=2)
     group.attrs["bioformats2raw.layout"] = 3

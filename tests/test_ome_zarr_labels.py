@@ -11,7 +11,7 @@ import zarr
 
 from napari_vlseg.errors import ExportError
 from napari_vlseg.events import Progress, run
-from napari_vlseg.images import Placement, label_names, read_image
+from napari_vlseg.images import Placement, label_names, read_image, read_mask
 from napari_vlseg.ome_zarr_labels import LabelTarget, build_pyramid, create_labels, save_labels
 
 from .test_lazy_files import write_ome_zarr
@@ -60,6 +60,26 @@ def test_labels_round_trip_through_the_reader_of_ome_zarr(
         step = 2**level
         np.testing.assert_array_equal(np.asarray(node.data[level]), labels[..., ::step, ::step])
     assert len(node.data) == 3
+
+
+@pytest.mark.parametrize("version", ["0.4", "0.5"])
+def test_the_metadata_are_those_of_the_specification(
+    tmp_path: Path, labels: np.ndarray, version: str
+) -> None:
+    models = pytest.importorskip("ome_zarr_models")
+    path = tmp_path / "image.ome.zarr"
+    write_ome_zarr(path, np.zeros(labels.shape, np.uint8), version, axes=AXES)
+    written = run(save_labels(labels, path, axes=AXES, placement=PLACEMENT, name="nuclei"))
+    model = models.open_ome_zarr(zarr.open_group(written, mode="r"))
+    assert type(model).__name__ == "ImageLabel"
+    assert f"v{version.replace('.', '')}" in type(model).__module__
+    assert type(models.open_ome_zarr(zarr.open_group(written.parent))).__name__ == "Labels"
+
+
+def test_a_plane_of_labels_is_a_mask(tmp_path: Path, labels: np.ndarray) -> None:
+    place = PLACEMENT.of((2, 3))
+    run(save_labels(labels[1, 2], tmp_path / "a.zarr", axes="yx", placement=place))
+    np.testing.assert_array_equal(read_mask(tmp_path / "a.zarr"), labels[1, 2])
 
 
 @pytest.mark.parametrize("version", ["0.4", "0.5"])

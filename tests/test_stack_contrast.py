@@ -132,6 +132,13 @@ def test_the_planes_of_a_sample_are_spread_over_every_axis() -> None:
     assert [len({plane[axis] for plane in planes}) for axis in range(3)] == [16, 10, 5]
 
 
+def test_many_axes_are_sampled_too() -> None:
+    huge = Pretended((2, 3, 4, 5, 6, 7, 1024, 1024))
+    fixed_contrast(huge)
+    planes = {key[:6] for key in huge.windows}
+    assert [len({plane[axis] for plane in planes}) for axis in range(6)] == [2, 3, 4, 5, 6, 7]
+
+
 def test_a_coarser_level_is_read_in_place_of_a_huge_one() -> None:
     levels = [Pretended((32_768 >> n, 32_768 >> n)) for n in range(8)]
     fixed_contrast(levels[0], levels=levels)

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 _WORDS = {"other": "by a program"}
 
 
+_OF_NOBODY = ("propose", "threshold", "propagate", "import")
+"""Kinds of edits that a program made, whoever had it work."""
+
+
 def history(
     project: Annotated[Path, typer.Argument(metavar="PROJECT", help="Project folder.")],
     object_uid: Annotated[
@@ -98,7 +102,7 @@ def _told(story: Story) -> Iterator[str]:
 
 def _circumstances(step: Step) -> str:
     parts = []
-    if step.annotator and step.op not in ("propose", "threshold", "import"):
+    if step.annotator and step.op not in _OF_NOBODY:
         parts.append(f" by {step.annotator[:8]}")
     if step.seconds:
         parts.append(f" after {step.seconds:.1f} s")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from napari_vlseg.cli.references import ReferenceSpec, read_references
@@ -52,6 +53,55 @@ def parse_plane(plane: str | None) -> tuple[int, ...]:
     if not all(part.strip().isdecimal() for part in parts):
         raise SettingsError(f"The plane “{plane}” is not a list of numbers from 0, such as 3,0.")
     return tuple(int(part) for part in parts)
+
+
+def parse_planes(planes: str | None) -> tuple[tuple[int, ...] | None, ...]:
+    """``"all;0,5-7"`` as positions on each leading axis, None for all of them.
+
+    Raises
+    ------
+    SettingsError
+        If a part is no position and no range.
+    """
+    return () if planes is None else tuple(_positions(axis, planes) for axis in planes.split(";"))
+
+
+def _positions(axis: str, planes: str) -> tuple[int, ...] | None:
+    if axis.strip() == "all":
+        return None
+    chosen: list[int] = []
+    for part in axis.split(","):
+        first, _, last = (text.strip() for text in part.partition("-"))
+        last = last if "-" in part else first
+        if not (first.isdecimal() and last.isdecimal() and int(first) <= int(last)):
+            raise SettingsError(
+                f"“{planes}” does not say which planes: give all, a list such as 0,3, a range "
+                "such as 5-20, or one of these for each leading axis with semicolons between."
+            )
+        chosen += range(int(first), int(last) + 1)
+    return tuple(dict.fromkeys(chosen))
+
+
+def parse_pixel_size(scale: str | None) -> tuple[float, float] | None:
+    """``"0.25"`` or ``"0.5,0.25"`` as (row, col) in micrometres.
+
+    Raises
+    ------
+    SettingsError
+        If it is not one positive number, or two.
+    """
+    if scale is None:
+        return None
+    try:
+        sizes = [float(part) for part in scale.split(",")]
+    except ValueError:
+        sizes = []
+    if len(sizes) not in (1, 2) or not all(0 < size < math.inf for size in sizes):
+        raise SettingsError(
+            f"The scale “{scale}” is no size of a pixel: give micrometres, such as 0.25, or "
+            "0.5,0.25 for rows and columns."
+        )
+    return sizes[0], sizes[-1]
 
 
 def parse_numbers(text: str) -> tuple[int, ...]:

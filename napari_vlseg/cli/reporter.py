@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from enum import IntEnum
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -50,6 +51,7 @@ class Reporter:
         )
         self._bars: ProgressBars | None = None
         self._tasks: dict[str, TaskID] = {}
+        self._last: dict[str, Progress] = {}
 
     def __enter__(self) -> Reporter:
         from rich.progress import (
@@ -80,10 +82,15 @@ class Reporter:
 
     def run(self, work: Work[T]) -> T:
         """Run a generator of events to its end with its progress shown."""
-        return run(work, self.on_event)
+        try:
+            return run(work, self.on_event)
+        finally:
+            work.close()  # also where showing an event was interrupted
 
     def on_event(self, event: Event) -> None:
         """Show one event of a generator."""
+        if isinstance(event, Progress):
+            self._last[event.stage] = event
         if isinstance(event, Notice):
             self.note(event.message)
         elif isinstance(event, Progress) and self._bars is not None:
@@ -91,6 +98,18 @@ class Reporter:
             if task is None:
                 task = self._tasks[event.stage] = self._bars.add_task(event.stage)
             self._bars.update(task, completed=event.done, total=event.total)
+
+    def interrupted(self, resumable: Mapping[str, str]) -> str:
+        """What is kept, and how to go on; the stages that are resumed, and what they count."""
+        if not resumable:
+            return "Interrupted; what was finished is kept."
+        counts = [
+            f"{self._last[stage].done} of {self._last[stage].total} {noun}"
+            for stage, noun in resumable.items()
+            if stage in self._last
+        ]
+        done = f" with {' and '.join(counts)} done" if counts else ""
+        return f"Interrupted{done}; what is done is kept, and the same command goes on from there."
 
     def note(self, message: str) -> None:
         """Tell the person something, once; it becomes part of the JSON result."""
@@ -118,7 +137,12 @@ class Reporter:
 
 
 @contextmanager
-def reporting(as_json: bool, debug: bool, quiet: bool = False) -> Iterator[Reporter]:
+def reporting(
+    as_json: bool,
+    debug: bool,
+    quiet: bool = False,
+    resumable: Mapping[str, str] = MappingProxyType({}),
+) -> Iterator[Reporter]:
     """Run a command's body: whatever goes wrong becomes one sentence and an exit code.
 
     Parameters
@@ -129,13 +153,15 @@ def reporting(as_json: bool, debug: bool, quiet: bool = False) -> Iterator[Repor
         Let exceptions through, with their traceback.
     quiet : bool
         Say nothing; the exit code stays.
+    resumable : mapping of str to str
+        Stages in which the same command goes on where it was interrupted, and what they count.
     """
     reporter = Reporter(as_json, quiet)
     try:
         with reporter:
             yield reporter
     except KeyboardInterrupt as error:
-        reporter.fail("Interrupted; what was finished is kept.")
+        reporter.fail(reporter.interrupted(resumable))
         raise typer.Exit(ExitCode.INTERRUPTED) from error
     except (typer.Exit, typer.Abort, typer.BadParameter):
         raise

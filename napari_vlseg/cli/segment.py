@@ -29,6 +29,7 @@ _PROMPT = "Prompt"
 _IMAGE = "Image"
 _LABELS = "Labels"
 _MODEL = "Model"
+_RESUMABLE = {"images": "images", "segmenting blocks": "blocks"}
 
 
 def segment(
@@ -158,6 +159,31 @@ def segment(
             rich_help_panel=_IMAGE,
         ),
     ] = None,
+    planes: Annotated[
+        str | None,
+        typer.Option(
+            metavar="all|I,J|I-J",
+            help="Planes of a stack, whose labels become one OME-Zarr.",
+            rich_help_panel=_IMAGE,
+        ),
+    ] = None,
+    axes: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LETTERS",
+            help="Axes of the file, such as TCZYX, where it does not say or is wrong.",
+            rich_help_panel=_IMAGE,
+        ),
+    ] = None,
+    scale: Annotated[
+        str | None,
+        typer.Option(
+            metavar="S[,S]",
+            help="Micrometres per pixel, or of rows and of columns, where the file does not say "
+            "or is wrong.",
+            rich_help_panel=_IMAGE,
+        ),
+    ] = None,
     channel: Annotated[
         list[str] | None,
         typer.Option(
@@ -232,16 +258,24 @@ def segment(
     """Segment images by text, by reference regions, by both, or without a prompt.
 
     Writes DIR/<stem>.tif (labels, 0 is background), DIR/proposals.json (one
-    record per object) and the tables summary and objects. Folders below the
-    given one are kept below DIR. The same command again goes on where it was
-    stopped. Files of an earlier run are replaced, other files never.
+    record per object) and the tables summary and objects. Large images, and
+    several planes, become DIR/<stem>.ome.zarr. Folders below the given one are
+    kept below DIR. The same command again goes on where it was stopped. Files
+    of an earlier run are replaced, other files never.
     """
-    with reporting(as_json, debug) as reporter:
+    with reporting(as_json, debug, resumable=_RESUMABLE) as reporter:
         from napari_vlseg.cli.cache import open_cache
         from napari_vlseg.cli.everything import check_goes_with_everything, everything_question
-        from napari_vlseg.cli.parsing import build_table, parse_channels, parse_plane
+        from napari_vlseg.cli.parsing import (
+            build_table,
+            parse_channels,
+            parse_pixel_size,
+            parse_plane,
+            parse_planes,
+        )
         from napari_vlseg.cli.references import parse_reference
         from napari_vlseg.cli.workplace import Device, working_at
+        from napari_vlseg.errors import SettingsError
         from napari_vlseg.models import registry
         from napari_vlseg.proposals import PostProcess
         from napari_vlseg.visual_prompts import VisualPromptSettings
@@ -250,10 +284,19 @@ def segment(
         from napari_vlseg.workflow.jobs import plan_jobs
         from napari_vlseg.workflow.plane_tasks import PlaneQuestion, TextQuestion
         from napari_vlseg.workflow.refine import check_instances
+        from napari_vlseg.workflow.selecting import Selection
 
         specs = [parse_reference(spec) for spec in reference or ()]
         inputs = [path for spec in specs for path in (spec.image, spec.mask)]
-        index, channels = parse_plane(plane), parse_channels(channel or ())
+        if plane is not None and planes is not None:
+            raise SettingsError("--plane and --planes both say which planes: leave out one.")
+        selection = Selection(
+            parse_plane(plane),
+            parse_planes(planes),
+            parse_channels(channel or ()),
+            axes,
+            parse_pixel_size(scale),
+        )
         place = Device(device, offline, scheduler_file, tls_ca, tls_cert, tls_key)
         kept = None if no_cache else open_cache(cache)
         if everything:
@@ -282,9 +325,7 @@ def segment(
             reporter.note(left_out(others))
         jobs = plan_jobs(found, out, probabilities=probabilities, inputs=inputs)
         with working_at(place, names, reporter, kept) as runner:
-            work = write_proposals(
-                jobs, question, runner, index=index, channels=channels, redo=redo
-            )
+            work = write_proposals(jobs, question, runner, selection, redo=redo)
             _report(reporter, reporter.run(work), runner.models[0], out)
 
 

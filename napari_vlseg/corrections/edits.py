@@ -34,6 +34,8 @@ OPS = (
     "fill",
     "polygon",
     "commit",
+    "propagate",
+    "link",
     "merge",
     "split",
     "delete",

@@ -12,6 +12,7 @@ from napari_vlseg.image_axes import Arrangement, arrange, check_axes
 from napari_vlseg.images import ImageView
 from napari_vlseg.lazy_arrays import ArrangedArray
 from napari_vlseg.ui.geometry import image_array, linear
+from napari_vlseg.ui.thinned import shown_levels, stored_levels
 
 
 def axes_text(layer: Image) -> str:
@@ -56,18 +57,17 @@ def arranged_layer(viewer: ViewerModel, layer: Image, axes: str) -> tuple[Image,
     if in_order and is_rgb == layer.rgb:
         layer.axis_labels = names
         return layer, found.view
-    levels = [
-        _in_order(level, found) for level in (layer.data if layer.multiscale else [layer.data])
-    ]
+    stored = stored_levels(layer.data) if layer.multiscale else (layer.data,)
+    levels = shown_levels([_in_order(level, found) for level in stored], found.view)
     place = viewer.layers.index(layer)
     options = _placement(layer, found)
     limits = {} if is_rgb or layer.rgb else {"contrast_limits": layer.contrast_limits}
     viewer.layers.remove(layer)
     new = Image(
-        levels if layer.multiscale else levels[0],
+        list(levels) if len(levels) > 1 else levels[0],
         name=layer.name,
         rgb=is_rgb,
-        multiscale=layer.multiscale,
+        multiscale=len(levels) > 1,
         axis_labels=names,
         metadata=dict(layer.metadata),
         **limits,

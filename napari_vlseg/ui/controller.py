@@ -38,6 +38,8 @@ from napari_vlseg.ui.preferences import load_preferences, remember
 from napari_vlseg.ui.progress import ProgressState
 from napari_vlseg.ui.project_desk import ProjectDesk
 from napari_vlseg.ui.prompt_editor import PromptEditor
+from napari_vlseg.ui.propagation.desk import PropagationDesk
+from napari_vlseg.ui.propagation.linking import LinkDesk
 from napari_vlseg.ui.references import ReferenceTaker
 from napari_vlseg.ui.relabel import Relabeller
 from napari_vlseg.ui.remote import where_the_model_is
@@ -111,6 +113,8 @@ class Controller:
         self.references = ReferenceTaker(self)
         self.desk = ProjectDesk(self)
         self.clicks = ClickDesk(self, load_clicks)
+        self.through = PropagationDesk(self)
+        self.linking = LinkDesk(self, self.through)
         self.review = ReviewDesk(self)
         self.training = TrainDesk(self)
         self.guide = Guide(self)

@@ -20,6 +20,7 @@ from napari_vlseg.ui.jobs import ClickModelLoader, ModelLoader, load_by_registry
 from napari_vlseg.ui.keys import CanvasKeys, key_texts, register_keys
 from napari_vlseg.ui.layers import warm_up
 from napari_vlseg.ui.review_wiring import object_tip, review_actions
+from napari_vlseg.ui.through_wiring import through_actions
 from napari_vlseg.ui.train_wiring import training_actions
 from napari_vlseg.ui.views.click_box import TOOLS, ClickBox
 from napari_vlseg.ui.views.header import ImageHeader, ModelHeader
@@ -34,6 +35,7 @@ from napari_vlseg.ui.views.review_keys import ReviewKeys
 from napari_vlseg.ui.views.review_tab import ReviewTab
 from napari_vlseg.ui.views.run_box import RunBox
 from napari_vlseg.ui.views.status import StatusLine
+from napari_vlseg.ui.views.through_box import ThroughBox
 from napari_vlseg.ui.views.train_tab import TrainTab
 from napari_vlseg.ui.views.worklist_box import Stepper
 from napari_vlseg.ui.wiring import wire
@@ -79,6 +81,7 @@ class VlsegWidget(QWidget):
         self.model = ModelHeader(specs())
         self.table = PromptTableView()
         self.click_box = ClickBox(specs("clicks"))
+        self.through = ThroughBox()
         self.result = ResultBox()
         self.run = RunBox()
         self.merge_bar = MergeBar()
@@ -156,6 +159,7 @@ class VlsegWidget(QWidget):
         inside = column(prompt)
         inside.addWidget(self.table, 1)
         inside.addWidget(self.click_box)
+        inside.addWidget(self.through)
         inside.addWidget(self.result)
         inside.addWidget(self.run)
         inside.addWidget(self.merge_bar)
@@ -187,6 +191,7 @@ class VlsegWidget(QWidget):
         return {
             **self._click_actions(),
             **self._table_actions(),
+            **through_actions(self),
             **review_actions(self),
             **training_actions(self),
         }

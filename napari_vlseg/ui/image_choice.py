@@ -26,6 +26,7 @@ from napari_vlseg.images import (
 from napari_vlseg.ui.geometry import image_array
 from napari_vlseg.ui.layer_view import view_of
 from napari_vlseg.ui.layers import is_heatmap
+from napari_vlseg.ui.thinned import stored_levels
 
 
 class Whole:
@@ -200,7 +201,7 @@ class ImageChoice:
         data, view = image_array(layer), self.view(layer)
         known = self._wholes.get(layer)
         if known is None or known.data is not data or known.view != view:
-            levels = tuple(layer.data) if layer.multiscale else ()
+            levels = stored_levels(layer.data) if layer.multiscale else ()
             known = self._wholes[layer] = Whole(data, view, levels)
         return known
 

@@ -11,6 +11,7 @@ import numpy as np
 from napari_vlseg.events import Progress, Work
 from napari_vlseg.models.base import DenseSegmenter, PromptableSegmenter
 from napari_vlseg.models.registry import DEFAULT_MODEL, load_steps, require_promptable
+from napari_vlseg.models.video import VideoSegmenter
 from napari_vlseg.prompts import PromptTable, ReferencePrompt
 from napari_vlseg.proposals import PostProcess, Proposals
 from napari_vlseg.ui.editing.composed import Target, Written
@@ -60,6 +61,7 @@ class ModelSettings:
 
 ModelLoader = Callable[[ModelSettings], Work[DenseSegmenter]]
 ClickModelLoader = Callable[[ModelSettings], Work[PromptableSegmenter]]
+VideoModelLoader = Callable[[ModelSettings], Work[VideoSegmenter]]
 
 
 def load_by_registry(settings: ModelSettings) -> Work[Any]:

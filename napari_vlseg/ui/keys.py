@@ -78,8 +78,14 @@ KEYS = (
     Key("lasso", "Alt+Shift+L", "Alt-Shift-L", "Draw around objects"),
     Key("refine", "Alt+Shift+F", "Alt-Shift-F", "Correct the object under the pointer by clicks"),
     Key("find_alike", "Alt+Shift+A", "Alt-Shift-A", "Find all objects like this one"),
+    Key("propagate", "Alt+Shift+F2", "Alt-Shift-F2", "Follow objects through the stack, or stop"),
+    Key("propagate_again", "Alt+Shift+F3", "Alt-Shift-F3", "Follow corrected objects again"),
+    Key("link_planes", "Alt+Shift+F4", "Alt-Shift-F4", "Join objects of all planes"),
+    Key("show_tracks", "Alt+Shift+F6", "Alt-Shift-F6", "Show where objects go"),
     Key("keys", "Alt+Shift+/", "Alt-Shift-/", "Show these keys"),
 )
+
+_FOR_STACKS = frozenset(("propagate", "propagate_again", "link_planes", "show_tracks"))
 
 CLICK_KEYS = (
     ("click_commit", "C", "Commit: new, or in place of the one taken up"),
@@ -229,10 +235,18 @@ def register_keys(
 
 def key_texts() -> list[tuple[str, list[tuple[str, str]]]]:
     """Groups of keys and what they do, for people."""
-    everywhere = [(key.qt.replace("Return", "Enter"), key.text) for key in KEYS]
+    everywhere, stacks = (
+        [
+            (key.qt.replace("Return", "Enter"), key.text)
+            for key in KEYS
+            if (key.action in _FOR_STACKS) == wanted
+        ]
+        for wanted in (False, True)
+    )
     clicks = [(key, text) for _, key, text in CLICK_KEYS]
     return [
         ("Everywhere", everywhere),
+        ("Everywhere, for stacks", stacks),
         ("On the canvas", list(EDIT_KEYS)),
         ("On the canvas, with a click tool", [*CLICK_GESTURES, *clicks]),
         ("In review: list and canvas", [(key, text) for _, key, text in REVIEW_KEYS]),

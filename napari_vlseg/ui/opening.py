@@ -15,12 +15,14 @@ from napari_vlseg.images import ImageView, SourceImage, fixed_contrast, read_ima
 from napari_vlseg.ome_units import long_unit
 from napari_vlseg.samples import load_sample
 from napari_vlseg.ui.layers import METADATA_KEY
+from napari_vlseg.ui.thinned import shown_levels
 
 
 def add_source(viewer: ViewerModel, source: SourceImage) -> Image:
     """Add an image that was read from a file: how it is looked at, where it lies, where it is.
 
-    An image with coarser levels becomes a multiscale layer. napari keeps of its own readers
+    An image with coarser levels becomes a multiscale layer, and so does a large one without
+    them, of which every few rows and columns are shown from afar. napari keeps of its own readers
     alone where a layer came from, so that this is in the metadata.
     """
     data, options = layer_of(source)
@@ -30,11 +32,12 @@ def add_source(viewer: ViewerModel, source: SourceImage) -> Image:
 def layer_of(source: SourceImage) -> tuple[Any, dict[str, Any]]:
     """Data and keyword arguments of an image layer."""
     place, rgb = source.placement, source.view.rgb
+    levels = shown_levels(source.levels, source.view)
     path = None if source.path is None else str(source.path)
     options: dict[str, Any] = {
         "name": source.name,
         "rgb": rgb,
-        "multiscale": len(source.levels) > 1,
+        "multiscale": len(levels) > 1,
         "scale": place.scale,
         "translate": place.translate,
         # napari knows the names of units that OME-Zarr does; it refuses others.
@@ -45,7 +48,7 @@ def layer_of(source: SourceImage) -> tuple[Any, dict[str, Any]]:
     if not rgb and not isinstance(source.data, np.ndarray):
         # napari would read whole planes of the full resolution to find limits.
         options["contrast_limits"] = _limits(source)
-    return source.data if len(source.levels) == 1 else list(source.levels), options
+    return source.data if len(levels) == 1 else list(levels), options
 
 
 def _limits(source: SourceImage) -> tuple[float, float]:

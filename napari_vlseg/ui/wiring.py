@@ -16,6 +16,7 @@ from napari_vlseg.ui.geometry import image_array
 from napari_vlseg.ui.opening import add_sample, open_images
 from napari_vlseg.ui.review_wiring import wire_review
 from napari_vlseg.ui.scope import described
+from napari_vlseg.ui.through_wiring import wire_through
 from napari_vlseg.ui.train_wiring import wire_training
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ def wire(widget: VlsegWidget) -> None:
     _wire_result(widget)
     _wire_run(widget)
     _wire_clicks(widget)
+    wire_through(widget)
     _wire_project(widget)
     _wire_worklist(widget)
     wire_review(widget)

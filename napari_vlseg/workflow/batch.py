@@ -4,22 +4,14 @@ from __future__ import annotations
 
 import queue
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from napari_vlseg.errors import ExportError, ImageError, VlsegError
 from napari_vlseg.events import Notice, Progress, Work
 from napari_vlseg.files import writing
-from napari_vlseg.images import (
-    Channel,
-    ImageView,
-    SourceImage,
-    extract_plane,
-    leading_axes,
-    plane_shape,
-    read_image,
-)
+from napari_vlseg.images import Channel, SourceImage, extract_plane
 from napari_vlseg.models.base import DenseSegmenter, PromptableSegmenter
 from napari_vlseg.prompts import PromptTable
 from napari_vlseg.proposals import PostProcess, Proposals
@@ -27,6 +19,7 @@ from napari_vlseg.workflow.cache import EmbeddingCache
 from napari_vlseg.workflow.fingerprints import image_stamp, model_identity
 from napari_vlseg.workflow.jobs import Job
 from napari_vlseg.workflow.label_files import write_labels, write_probabilities
+from napari_vlseg.workflow.large_images import segment_large
 from napari_vlseg.workflow.outcomes import BatchLedger, Outcome, closing_notices
 from napari_vlseg.workflow.plane_tasks import (
     LocalPlanes,
@@ -36,6 +29,7 @@ from napari_vlseg.workflow.plane_tasks import (
     PlaneTask,
     TextQuestion,
 )
+from napari_vlseg.workflow.selecting import Index, Selection, is_large, plane_pixels
 
 __all__ = ["Outcome", "read_plane", "segment_files", "write_proposals"]
 
@@ -49,8 +43,7 @@ def segment_files(
     postprocess: PostProcess | None = None,
     working_scale: float | None = None,
     edges: bool | None = None,
-    index: Sequence[int] = (),
-    channels: Sequence[Channel] = (),
+    selection: Selection | None = None,
     cache: EmbeddingCache | None = None,
     redo: bool = False,
 ) -> Work[tuple[Outcome, ...]]:
@@ -62,7 +55,7 @@ def segment_files(
         From `napari_vlseg.workflow.jobs.plan_jobs`.
     model, prompts, outliner, postprocess, working_scale, edges
         See `napari_vlseg.workflow.refine.propose_refined`.
-    index, channels, redo
+    selection, redo
         See `write_proposals`.
     cache : EmbeddingCache, optional
         Images that were encoded before are not encoded again.
@@ -78,18 +71,15 @@ def segment_files(
     """
     question = TextQuestion(prompts, postprocess or PostProcess(), working_scale, edges)
     models = (model,) if outliner is None else (model, outliner)
-    return write_proposals(
-        jobs, question, LocalPlanes(models, cache), index=index, channels=channels, redo=redo
-    )
+    return write_proposals(jobs, question, LocalPlanes(models, cache), selection, redo=redo)
 
 
 def write_proposals(
     jobs: Sequence[Job],
     question: PlaneQuestion,
     runner: PlaneRunner,
+    selection: Selection | None = None,
     *,
-    index: Sequence[int] = (),
-    channels: Sequence[Channel] = (),
     redo: bool = False,
 ) -> Work[tuple[Outcome, ...]]:
     """Segment images and write their labels, records and tables, each as soon as it is done.
@@ -107,10 +97,9 @@ def write_proposals(
         With another question, images are segmented again.
     runner : PlaneRunner
         What answers it.
-    index : sequence of int
-        Position on each leading axis of the images.
-    channels : sequence of Channel
-        Which channels are looked at, and in which colours; all of them when empty.
+    selection : Selection, optional
+        What of each image is segmented. Large images, and several planes, are segmented
+        block by block after the others, and their labels are written as OME-Zarr.
     redo : bool
         Whether images are segmented again that are done already.
 
@@ -130,13 +119,14 @@ def write_proposals(
     """
     if not jobs:
         return ()
+    selection = selection or Selection()
     facts = {
         **question.facts(),
         "models": [model_identity(info) for info in runner.models],
-        "index": list(index),
-        "channels": [asdict(channel) for channel in channels],
+        "selection": selection.facts(),
     }
-    batch = _Batch(jobs, BatchLedger(jobs[0].out, facts, redo), tuple(index), tuple(channels))
+    goes_by_blocks = isinstance(question, TextQuestion) and len(runner.models) == 1
+    batch = _Batch(jobs, BatchLedger(jobs[0].out, facts, redo), selection, goes_by_blocks)
     try:
         yield from batch.run(question, runner)
     finally:  # also when cancelled: labels that were replaced need their new records
@@ -153,6 +143,7 @@ class _Read:
 
     source: SourceImage
     stamp: str
+    planes: tuple[Index, ...] = ()
 
 
 @dataclass
@@ -161,10 +152,11 @@ class _Batch:
 
     jobs: Sequence[Job]
     ledger: BatchLedger
-    index: tuple[int, ...]
-    channels: tuple[Channel, ...]
+    selection: Selection
+    goes_by_blocks: bool
     outcomes: dict[int, Outcome] = field(default_factory=dict)
     _read: dict[int, _Read] = field(default_factory=dict)
+    _large: dict[int, _Read] = field(default_factory=dict)
     _settled: queue.SimpleQueue[tuple[int, Outcome | VlsegError, bool]] = field(
         default_factory=queue.SimpleQueue
     )
@@ -186,6 +178,9 @@ class _Batch:
             if close is not None:
                 close()
         yield from self._take_settled()
+        for number, read in self._large.items():
+            yield from self._take_large(number, read, question, runner)
+            yield self._progress()
 
     def _tasks(self) -> Iterator[PlaneTask]:
         """Images that have to be segmented; runs where images are read."""
@@ -198,15 +193,35 @@ class _Batch:
             try:
                 # Before it is read, so that a change meanwhile is noticed by the next run.
                 stamp = image_stamp(job.image) if job.image.exists() else ""
-                source = read_image(job.image)
+                source = self.selection.open(job.image)
                 is_image = True
-                view = _plane_view(source, self.index, self.channels)
-                pixels = _pixels(source, self.index, view)
+                view, planes = self.selection.view(source), self.selection.positions(source)
+                if self._by_blocks(source, planes):
+                    self._large[number] = _Read(source, stamp, planes)
+                    continue
+                pixels = plane_pixels(source, view, planes[0])
             except VlsegError as error:
                 self._settled.put((number, error, is_image))
                 continue
-            self._read[number] = _Read(replace(source, data=None), stamp)
+            rest = replace(source, data=np.empty(0), levels=())
+            self._read[number] = _Read(rest, stamp)
             yield PlaneTask(number, pixels, view)
+
+    def _by_blocks(self, source: SourceImage, planes: Sequence[Index]) -> bool:
+        """Whether an image is too much to be segmented as one plane.
+
+        Raises
+        ------
+        ImageError
+            If there are several planes and the question is about one at a time.
+        """
+        if len(planes) > 1 and not self.goes_by_blocks:
+            raise ImageError(
+                f"{len(planes)} planes of “{source.name}” can be segmented by text and references "
+                "alone: leave out --refine or --everything, or choose one plane with --plane."
+            )
+        large = is_large(source, self.selection.view(source))
+        return self.goes_by_blocks and (large or len(planes) > 1)
 
     def _take_settled(self) -> Work[None]:
         """Images that need no answer: kept ones, and those that can't be read."""
@@ -232,6 +247,19 @@ class _Batch:
                 self.outcomes[number] = done
         yield self._progress()
 
+    def _take_large(
+        self, number: int, read: _Read, question: PlaneQuestion, runner: PlaneRunner
+    ) -> Work[None]:
+        job, source = self.jobs[number], read.source
+        view = self.selection.view(source)
+        try:
+            self.ledger.check_large(job)
+            found = yield from segment_large(job, source, view, read.planes, question, runner)
+        except VlsegError as error:
+            yield from self._fail(number, str(error))
+        else:
+            self.outcomes[number] = self.ledger.done_large(job, source, found, read.stamp)
+
     def _fail(self, number: int, error: str, is_image: bool = True) -> Work[None]:
         job = self.jobs[number]
         is_wanted = is_image or job.is_named
@@ -256,48 +284,9 @@ def read_plane(
         If `index` does not hold one position for each leading axis, or there are no channels
         to choose from.
     """
-    return extract_plane(source.data, index, _plane_view(source, index, channels))
-
-
-def _plane_view(
-    source: SourceImage, index: Sequence[int], channels: Sequence[Channel]
-) -> ImageView:
-    view = source.view
-    if channels:
-        if view.channel_axis is None:
-            raise ImageError(f"“{source.name}” has no channel axis: leave out --channel.")
-        view = replace(view, channels=tuple(channels))
-    leading = leading_axes(source.data, view)
-    if len(index) != len(leading):
-        shape = " × ".join(str(source.data.shape[axis]) for axis in leading)
-        raise ImageError(
-            f"“{source.name}” is a stack of {shape} planes: choose one with --plane, "
-            f"for example --plane {','.join('0' * len(leading))}."
-            if leading
-            else f"“{source.name}” is a single plane of {plane_shape(source.data, view)} "
-            "pixels: leave out --plane."
-        )
-    return view
-
-
-def _pixels(source: SourceImage, index: Sequence[int], view: ImageView) -> np.ndarray:
-    """The plane as the image holds it, leading axes of length 1; nothing else is read.
-
-    Raises
-    ------
-    ImageError
-        If there is no such plane.
-    """
-    shape = source.data.shape
-    window = [slice(None)] * len(shape)
-    for axis, position in zip(leading_axes(source.data, view), index, strict=True):
-        if not 0 <= position < shape[axis]:
-            raise ImageError(
-                f"There is no plane {position} on axis {axis} of “{source.name}”, whose shape is "
-                f"{tuple(shape)}: choose one from 0 to {shape[axis] - 1}."
-            )
-        window[axis] = slice(position, position + 1)
-    return np.asarray(source.data[tuple(window)])
+    selection = Selection(tuple(index), channels=tuple(channels))
+    (position,) = selection.positions(source)
+    return extract_plane(source.data, position, selection.view(source))
 
 
 def _write(job: Job, source: SourceImage, proposals: Proposals) -> None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from napari_vlseg._version import __version__
-from napari_vlseg.errors import ImageError
-from napari_vlseg.files import reading
+from napari_vlseg.errors import ExportError, ImageError
+from napari_vlseg.files import file_sha256, reading
 from napari_vlseg.proposals import ModelInfo
 
 
@@ -49,12 +49,33 @@ def image_stamp(path: Path) -> str:
         if not path.is_dir():
             return _stamp(path.stat())
         digest = hashlib.sha256()
-        for folder, folders, names in os.walk(path):
-            folders.sort()
-            for name in sorted(names):
-                file = Path(folder, name)
-                digest.update(f"{file.relative_to(path)} {_stamp(file.stat())}\n".encode())
+        for file in _files_in(path):
+            digest.update(f"{file.relative_to(path)} {_stamp(file.stat())}\n".encode())
         return digest.hexdigest()
+
+
+def labels_sha256(path: Path) -> str:
+    """Hash of a label file; of a Zarr folder, of the names and sizes of the files in it.
+
+    Raises
+    ------
+    ExportError
+        If it can't be read.
+    """
+    if not path.is_dir():
+        return file_sha256(path, error=ExportError)
+    digest = hashlib.sha256()
+    with reading(path, ExportError):
+        for file in _files_in(path):
+            digest.update(f"{file.relative_to(path).as_posix()} {file.stat().st_size}\n".encode())
+    return digest.hexdigest()
+
+
+def _files_in(path: Path) -> Iterator[Path]:
+    """All files below a folder, in an order of their own."""
+    for folder, folders, names in os.walk(path):
+        folders.sort()
+        yield from (Path(folder, name) for name in sorted(names))
 
 
 def _stamp(facts: os.stat_result) -> str:

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 
 from napari_vlseg.errors import ImageError
+from napari_vlseg.ome_zarr import is_zarr
 from napari_vlseg.workflow.worklist import EVERY_FILE, image_suffixes, list_files, natural_key
 
 _NAMED = 3
-_ZARR_FILES = ("zarr.json", ".zattrs", ".zgroup", ".zarray")
 
 
 @dataclass(frozen=True)
@@ -107,11 +107,6 @@ def left_out(others: Sequence[Path]) -> str:
     return f"{files} left out: {names}{more}"
 
 
-def is_zarr(path: Path) -> bool:
-    """Whether a folder is a Zarr group or array, by the files in it."""
-    return path.is_dir() and any((path / name).is_file() for name in _ZARR_FILES)
-
-
 def _source(typed: str) -> _Source | None:
     """What a folder or a pattern means; None for everything else."""
     path = Path(typed)
@@ -175,7 +170,7 @@ def _zarr_groups(source: _Source) -> Iterator[Path]:
     folder = source.folder.absolute()
     for path in sorted(folder.glob(source.pattern)):
         hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-        if not hidden and found.isdisjoint(path.parents) and is_zarr(path):
+        if not hidden and found.isdisjoint(path.parents) and path.is_dir() and is_zarr(path):
             found.add(path)
             yield path
 

@@ -40,6 +40,30 @@ class Job:
         return self.labels.relative_to(self.out).as_posix()
 
     @property
+    def large_labels(self) -> Path:
+        """The labels of an image that is segmented block by block, as OME-Zarr."""
+        return self.labels.with_name(f"{self._stem}.ome.zarr")
+
+    @property
+    def large_name(self) -> str:
+        """`name` of `large_labels`."""
+        return self.large_labels.relative_to(self.out).as_posix()
+
+    @property
+    def large_records(self) -> Path:
+        """The records of their objects, one on each line."""
+        return self.labels.with_name(f"{self._stem}.objects.jsonl")
+
+    @property
+    def blocks(self) -> Path:
+        """Folder of the blocks that are done; it is gone when the labels are complete."""
+        return self.labels.with_name(f"{self._stem}.blocks")
+
+    @property
+    def _stem(self) -> str:
+        return self.labels.stem.removesuffix(".ome")
+
+    @property
     def outputs(self) -> tuple[Path, ...]:
         """The files that are written."""
         return (self.labels,) if self.probabilities is None else (self.labels, self.probabilities)
@@ -80,12 +104,14 @@ def plan_jobs(
     jobs = tuple(_job(image, out, probabilities) for image in chosen)
     _check_distinct(jobs)
     read = {path.resolve() for path in (*(image.path for image in chosen), *inputs)}
-    for output in (output for job in jobs for output in job.outputs):
-        if output.resolve() in read:
-            raise ExportError(
-                f"The labels would overwrite the input “{output}”: choose another folder."
-            )
-        check_replaceable(output)
+    for job in jobs:
+        for output in (*job.outputs, job.large_labels):
+            if output.resolve() in read:
+                raise ExportError(
+                    f"The labels would overwrite the input “{output}”: choose another folder."
+                )
+        for output in job.outputs:
+            check_replaceable(output)
     ResultsFolder(out).check()
     with writing(out, ExportError):
         out.mkdir(parents=True, exist_ok=True)
@@ -101,7 +127,7 @@ def _job(image: InputImage, out: Path, probabilities: bool) -> Job:
 def _check_distinct(jobs: Sequence[Job]) -> None:
     owners: dict[str, Path] = {}
     for job in jobs:
-        for output in job.outputs:
+        for output in (*job.outputs, job.large_labels):
             key = str(output).casefold()  # one file on Windows and macOS
             if key in owners:
                 raise ExportError(

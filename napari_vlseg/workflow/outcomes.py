@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -10,11 +11,15 @@ from typing import Any, Literal
 import numpy as np
 
 from napari_vlseg.errors import ExportError, ImageError
-from napari_vlseg.files import file_sha256
 from napari_vlseg.images import SourceImage
 from napari_vlseg.proposals import Proposals
-from napari_vlseg.workflow.fingerprints import image_stamp, question_fingerprint
+from napari_vlseg.workflow.fingerprints import (
+    image_stamp,
+    labels_sha256,
+    question_fingerprint,
+)
 from napari_vlseg.workflow.jobs import Job
+from napari_vlseg.workflow.large_images import LargeLabels, remove_blocks
 from napari_vlseg.workflow.records import object_records
 from napari_vlseg.workflow.results_folder import ResultsFolder, RunEntry
 from napari_vlseg.workflow.run_tables import NO_PARQUET, has_parquet
@@ -78,10 +83,17 @@ class BatchLedger:
 
     def kept(self, job: Job) -> Outcome | None:
         """The outcome of an image that is done just as asked; None where it has to be done."""
-        entry = self._finished.get(job.name)
-        if entry is None or entry.fingerprint != self._fingerprint or not _is_whole(job, entry):
-            return None
-        return _outcome(job, entry, "kept")
+        for name in (job.name, job.large_name):
+            entry = self._finished.get(name)
+            if (
+                entry is not None
+                and entry.fingerprint == self._fingerprint
+                and _is_whole(job, entry)
+            ):
+                if job.blocks.exists():  # the last run was killed just before it removed them
+                    remove_blocks(job)
+                return _outcome(job, entry, "kept")
+        return None
 
     def done(self, job: Job, source: SourceImage, proposals: Proposals, stamp: str) -> Outcome:
         """Write down an image whose files are complete."""
@@ -91,7 +103,7 @@ class BatchLedger:
             str(job.image),
             fingerprint=self._fingerprint,
             stamp=stamp,
-            sha256=file_sha256(job.labels, error=ExportError),
+            sha256=labels_sha256(job.labels),
             probabilities=None if maps is None else maps.relative_to(job.out).as_posix(),
             shape=proposals.labels.shape,
             pixel_size=source.pixel_size,
@@ -104,6 +116,43 @@ class BatchLedger:
         )
         self._folder.add(entry)
         self._folder.publish(now=False)
+        return _outcome(job, entry, "done")
+
+    def check_large(self, job: Job) -> None:
+        """Refuse to replace labels of a large image that no run into this folder made.
+
+        Raises
+        ------
+        ExportError
+        """
+        if job.large_labels.exists() and job.large_name not in self._folder.finished():
+            raise ExportError(
+                f"“{job.large_labels}” exists and was not written by a run into this folder, so "
+                "it is not overwritten: move it away or choose another folder."
+            )
+
+    def done_large(self, job: Job, source: SourceImage, found: LargeLabels, stamp: str) -> Outcome:
+        """Write down an image whose labels are a Zarr folder."""
+        entry = RunEntry(
+            job.large_name,
+            str(job.image),
+            fingerprint=self._fingerprint,
+            stamp=stamp,
+            sha256=labels_sha256(job.large_labels),
+            shape=found.shape,
+            planes=found.planes,
+            n_planes=found.n_planes,
+            pixel_size=source.pixel_size,
+            unit=source.unit,
+            classes=found.thresholds,
+            counts=found.counts,
+            n_labelled=found.n_labelled,
+            model=found.model,
+            records_file=job.large_records.relative_to(job.out).as_posix(),
+        )
+        self._folder.add(entry)
+        self._folder.publish(now=False)
+        remove_blocks(job)
         return _outcome(job, entry, "done")
 
     def failed(
@@ -152,9 +201,11 @@ def _is_whole(job: Job, entry: RunEntry) -> bool:
     """Whether image and labels are those that the entry tells of, and the maps are there."""
     try:
         same_image = image_stamp(job.image) == entry.stamp
-        same_labels = same_image and file_sha256(job.labels, error=ExportError) == entry.sha256
+        same_labels = same_image and labels_sha256(job.out / entry.labels) == entry.sha256
     except (ImageError, ExportError):
         return False
+    if entry.records_file:
+        return same_labels and (job.out / entry.records_file).exists()
     has_maps = job.probabilities is None or (
         bool(entry.probabilities) and job.probabilities.exists()
     )
@@ -164,10 +215,10 @@ def _is_whole(job: Job, entry: RunEntry) -> bool:
 def _outcome(job: Job, entry: RunEntry, status: Literal["done", "kept"]) -> Outcome:
     return Outcome(
         str(job.image),
-        str(job.labels),
-        None if job.probabilities is None else str(job.probabilities),
+        str(job.out / entry.labels),
+        None if entry.probabilities is None else str(job.out / entry.probabilities),
         sum(entry.counts.values()),
         dict(entry.counts),
-        entry.n_labelled / max(1, int(np.prod(entry.shape))),
+        entry.n_labelled / max(1, math.prod(entry.shape) * entry.n_planes),
         status=status,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -11,9 +12,11 @@ import numpy as np
 from napari_vlseg.errors import VlsegError
 from napari_vlseg.events import Event, Work
 from napari_vlseg.images import ImageView, extract_plane, leading_axes
+from napari_vlseg.models.base import DenseSegmenter
 from napari_vlseg.models.registry import require_dense, require_promptable
 from napari_vlseg.prompts import PromptTable
 from napari_vlseg.proposals import ModelInfo, PostProcess, Proposals
+from napari_vlseg.workflow.blocks import BlockResult, BlockRunner, BlockSource, segment_blocks
 from napari_vlseg.workflow.cache import EmbeddingCache
 from napari_vlseg.workflow.everything import EverythingSettings, segment_everything
 from napari_vlseg.workflow.refine import propose_refined
@@ -119,6 +122,33 @@ class TextQuestion:
             cache=cache,
         )
 
+    def segment_blocks(
+        self,
+        model: DenseSegmenter,
+        source: BlockSource,
+        folder: Path,
+        planes: Sequence[tuple[int, ...]],
+        runner: BlockRunner | None = None,
+    ) -> Work[BlockResult]:
+        """The work that answers of an image of any size; a click model has no part in it.
+
+        Parameters
+        ----------
+        model, source, folder, planes, runner
+            See `napari_vlseg.workflow.blocks.segment_blocks`.
+        """
+        return segment_blocks(
+            source,
+            model,
+            self.prompts,
+            folder=folder,
+            planes=planes,
+            postprocess=self.postprocess,
+            working_scale=self.working_scale,
+            edges=self.edges,
+            runner=runner,
+        )
+
 
 @dataclass(frozen=True)
 class EverythingQuestion:
@@ -163,6 +193,16 @@ class PlaneRunner(Protocol):
         """
         ...
 
+    def blocks(
+        self,
+        question: TextQuestion,
+        source: BlockSource,
+        folder: Path,
+        planes: Sequence[tuple[int, ...]],
+    ) -> Work[BlockResult]:
+        """The work of `TextQuestion.segment_blocks`, where the models are."""
+        ...
+
 
 class LocalPlanes:
     """Answers tasks one after another in this process.
@@ -189,6 +229,16 @@ class LocalPlanes:
         """See `PlaneRunner.answers`; the probabilities are always there."""
         for task in tasks:
             yield (yield from answer_plane(question, self._models, task, self._cache))
+
+    def blocks(
+        self,
+        question: TextQuestion,
+        source: BlockSource,
+        folder: Path,
+        planes: Sequence[tuple[int, ...]],
+    ) -> Work[BlockResult]:
+        """See `PlaneRunner.blocks`; encoded blocks are not kept, as they are too many."""
+        return question.segment_blocks(require_dense(self._models[0]), source, folder, planes)
 
 
 def answer_plane(

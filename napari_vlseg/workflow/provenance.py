@@ -23,7 +23,7 @@ from napari_vlseg.proposals import completed
 from napari_vlseg.workflow.journal_lines import read_journal
 from napari_vlseg.workflow.label_boxes import boxes_of
 
-MACHINE_OPS = frozenset({"propose", "threshold"})
+MACHINE_OPS = frozenset({"propose", "threshold", "propagate"})
 """Edits in which a model has the word."""
 
 _MOST_EDITS = 20_000

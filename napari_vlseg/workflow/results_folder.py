@@ -55,7 +55,11 @@ class RunEntry:
     probabilities : str or None
         Path of the file of maps in the folder.
     shape : tuple of int
-        (H, W), in pixels.
+        (H, W) of a plane, in pixels.
+    planes : tuple of str
+        Which planes of a stack were segmented: positions on the leading axes, with commas
+        between. Empty for a single plane, or where labels are classes.
+    n_planes : int
     pixel_size : tuple of float or None
         (row, col), in `unit`.
     unit : str
@@ -68,6 +72,8 @@ class RunEntry:
     model : str
     records : tuple of dict
         See `napari_vlseg.workflow.records.object_records`.
+    records_file : str
+        Path of a file in the folder with further ones, one on each line: there may be millions.
     """
 
     labels: str
@@ -79,6 +85,8 @@ class RunEntry:
     sha256: str = ""
     probabilities: str | None = None
     shape: tuple[int, ...] = ()
+    planes: tuple[str, ...] = ()
+    n_planes: int = 1
     pixel_size: tuple[float, float] | None = None
     unit: str = ""
     classes: Mapping[str, float | None] = field(default_factory=dict)
@@ -86,15 +94,37 @@ class RunEntry:
     n_labelled: int = 0
     model: str = ""
     records: tuple[dict[str, Any], ...] = field(default=(), repr=False)
+    records_file: str = ""
 
     @classmethod
     def from_line(cls, line: bytes) -> RunEntry:
         """Read what `to_line` made; errors are those of JSON and of the constructor."""
         facts = json.loads(line)
-        for name in ("shape", "pixel_size", "records"):
+        for name in ("shape", "planes", "pixel_size", "records"):
             if facts[name] is not None:
                 facts[name] = tuple(facts[name])
         return cls(**facts)
+
+    def all_records(self, folder: Path) -> Iterator[dict[str, Any]]:
+        """The records, read one after another where they are in a file of their own.
+
+        Raises
+        ------
+        ExportError
+            If the file is missing or damaged.
+        """
+        yield from self.records
+        if not self.records_file:
+            return
+        path = folder / self.records_file
+        with reading(path, ExportError), path.open("rb") as stream:
+            for line in stream:
+                try:
+                    yield json.loads(line)
+                except ValueError as failure:
+                    raise ExportError(
+                        f"“{path}” is damaged: run again with --redo, which makes it anew."
+                    ) from failure
 
     def to_line(self) -> str:
         """The entry as one line of JSON."""
@@ -186,7 +216,8 @@ class ResultsFolder:
         if not self.journal.exists() or (not now and started < self._publish_at):
             return
         done, failed = self._places()
-        write_records(self.folder, (r for entry in self._entries(done) for r in entry.records))
+        whole = (r for entry in self._entries(done) for r in entry.all_records(self.folder))
+        write_records(self.folder, whole)
         write_tables(self.folder, lambda: self._entries(done), lambda: self._entries(failed))
         ended = time.monotonic()
         self._publish_at = ended + _REST_FACTOR * (ended - started)

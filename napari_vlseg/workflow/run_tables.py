@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from itertools import chain, islice
@@ -21,20 +22,21 @@ if TYPE_CHECKING:
     from napari_vlseg.workflow.results_folder import RunEntry
 
 SUMMARY_COLUMNS: Mapping[str, str] = MappingProxyType(
-    dict.fromkeys(("image", "labels", "class"), "string")
+    dict.fromkeys(("image", "labels", "plane", "class"), "string")
     | {"count": "Int64"}
     | dict.fromkeys(("area_px_total", "area_px_mean", "area_px_median"), "float64")
     | dict.fromkeys(("area_total", "area_mean", "area_median"), "float64")
     | {"area_unit": "string", "coverage": "float64", "score_mean": "float64"}
     | {"model": "string", "threshold": "float64", "status": "string", "error": "string"}
 )
-"""Columns of ``summary`` and their types. ``labels``: label file in the folder; ``count``: objects,
-or 1 where the class is there and labels are classes; ``area_px_…``: pixels; ``area_…``: in
-``area_unit``, empty where the size of a pixel is not known; ``coverage``: share of the pixels of
-the image, in [0, 1]; ``score_mean``: of the objects; ``status``: done, failed or unreadable."""
+"""Columns of ``summary`` and their types. ``labels``: label file in the folder; ``plane``: position
+on the leading axes of a stack, of which each plane has rows of its own; ``count``: objects, or 1
+where the class is there and labels are classes; ``area_px_…``: pixels; ``area_…``: in
+``area_unit``, empty where the size of a pixel is not known; ``coverage``: share of the pixels, in
+[0, 1]; ``score_mean``: of the objects; ``status``: done, failed or unreadable."""
 
 OBJECTS_COLUMNS: Mapping[str, str] = MappingProxyType(
-    dict.fromkeys(("image", "labels", "object_uid"), "string")
+    dict.fromkeys(("image", "labels", "plane", "object_uid"), "string")
     | {"label": "Int64", "class": "string", "score": "float64", "uncertainty": "float64"}
     | {"area_px": "Int64", "area": "float64", "area_unit": "string"}
     | dict.fromkeys(("row0", "col0", "row1", "col1"), "Int64")
@@ -82,10 +84,10 @@ def write_tables(
     ExportError
         If a file can't be written.
     """
-    rows = (row for entry in done() for row in summary_rows(entry))
+    rows = (row for entry in done() for row in summary_rows(entry, folder))
     failures = (_failure_row(entry) for entry in failed())
     _write(folder, "summary", chain(rows, failures))
-    _write(folder, "objects", (row for entry in done() for row in object_rows(entry)))
+    _write(folder, "objects", (row for entry in done() for row in object_rows(entry, folder)))
 
 
 def pixel_area(
@@ -109,39 +111,57 @@ def pixel_area(
     return float(rows * cols * _MICROMETRES[known] ** 2), "µm²"
 
 
-def summary_rows(entry: RunEntry) -> list[dict[str, Any]]:
-    """One row for each class that was asked for, also where nothing was found."""
+def summary_rows(entry: RunEntry, folder: Path) -> list[dict[str, Any]]:
+    """One row for each plane and each class that was asked for, also where nothing was found."""
+    planes = entry.planes or ("",)
+    found: dict[tuple[str, str], tuple[list[float], list[float]]] = {
+        (plane, name): ([], []) for plane in planes for name in entry.classes
+    }
+    for record in entry.all_records(folder):
+        plane = record.get("plane", "") if entry.planes else ""
+        areas, scores = found.setdefault((plane, record["class"]), ([], []))
+        areas.append(record["area"])
+        scores.append(math.nan if record["score"] is None else record["score"])
+    n_pixels = math.prod(entry.shape) * (1 if entry.planes else entry.n_planes)
+    return [
+        _summary_row(entry, key, np.array(areas, np.float64), np.array(scores), n_pixels)
+        for key, (areas, scores) in found.items()
+    ]
+
+
+def _summary_row(
+    entry: RunEntry,
+    key: tuple[str, str],
+    areas: np.ndarray,
+    scores: np.ndarray,
+    n_pixels: int,
+) -> dict[str, Any]:
     size, unit = pixel_area(entry.pixel_size, entry.unit)
-    n_pixels = int(np.prod(entry.shape)) if entry.shape else None
-    rows = []
-    for name, threshold in entry.classes.items():
-        found = [record for record in entry.records if record["class"] == name]
-        areas = np.array([record["area"] for record in found], np.float64)
-        total = float(areas.sum())
-        in_pixels = {"total": total, **_middle(areas)}
-        row = {
-            "image": entry.image,
-            "labels": entry.labels,
-            "class": name,
-            "count": len(found),
-            "area_unit": unit,
-            "coverage": None if n_pixels is None else total / n_pixels,
-            "score_mean": _middle(np.array([r["score"] for r in found], np.float64))["mean"],
-            "model": entry.model,
-            "threshold": threshold,
-            "status": entry.status,
-        }
-        row |= {f"area_px_{key}": value for key, value in in_pixels.items()}
-        if size is not None:
-            row |= {f"area_{key}": _times(value, size) for key, value in in_pixels.items()}
-        rows.append(row)
-    return rows
+    plane, name = key
+    in_pixels = {"total": float(areas.sum()), **_middle(areas)}
+    row = {
+        "image": entry.image,
+        "labels": entry.labels,
+        "plane": plane or None,
+        "class": name,
+        "count": len(areas),
+        "area_unit": unit,
+        "coverage": float(areas.sum()) / n_pixels if entry.shape else None,
+        "score_mean": _middle(scores)["mean"],
+        "model": entry.model,
+        "threshold": entry.classes.get(name),
+        "status": entry.status,
+    }
+    row |= {f"area_px_{key}": value for key, value in in_pixels.items()}
+    if size is not None:
+        row |= {f"area_{key}": _times(value, size) for key, value in in_pixels.items()}
+    return row
 
 
-def object_rows(entry: RunEntry) -> Iterator[dict[str, Any]]:
+def object_rows(entry: RunEntry, folder: Path) -> Iterator[dict[str, Any]]:
     """One row for each object."""
     size, unit = pixel_area(entry.pixel_size, entry.unit)
-    for record in entry.records:
+    for record in entry.all_records(folder):
         row = {key: record.get(key) for key in OBJECTS_COLUMNS if key != "area"}
         row |= dict(zip(("row0", "col0", "row1", "col1"), record["bbox"], strict=True))
         row |= {"area_px": record["area"], "area_unit": unit}

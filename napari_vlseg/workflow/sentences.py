@@ -92,6 +92,18 @@ def _committed(one: Happening) -> str:
     return f"corrected by clicks{model}{prompt}{_pixels(one)}"
 
 
+def _propagated(one: Happening) -> str:
+    model = f" by {one.cause['model']}" if one.cause.get("model") else ""
+    origin = f" from plane {one.cause['from']}" if "from" in one.cause else ""
+    return f"followed{origin}{model}{_pixels(one)}"
+
+
+def _linked(one: Happening) -> str:
+    if one.new is None:
+        return f"found to be a part of another object{_pixels(one)}"
+    return f"joined with what it is on other planes{_pixels(one)}"
+
+
 def _merged(one: Happening) -> str:
     into = one.cause.get("merged_into", "")
     if into == one.uid:
@@ -146,6 +158,8 @@ _SENTENCES: Mapping[str, Callable[[Happening], str]] = MappingProxyType(
         "threshold": _thresholded,
         **dict.fromkeys(_VERBS, _drawn),
         "commit": _committed,
+        "propagate": _propagated,
+        "link": _linked,
         "merge": _merged,
         "split": _split,
         "class": _classed,

@@ -121,6 +121,18 @@ def test_words_the_model_never_saw_are_told(cli, model, cells, tmp_path):
     assert any("“unicorn”" in notice for notice in done.document["notices"])
 
 
+def test_axes_that_a_file_does_not_name_are_given(cli, model, cells, scene, tmp_path):
+    path, out = tmp_path / "panel.tif", tmp_path / "out"
+    panel = np.stack([np.zeros_like(scene[0]), scene[0]], axis=-1)
+    tifffile.imwrite(path, panel.swapaxes(0, 1), photometric="minisblack")
+    command = ("segment", path, "-t", "bright", "--channel", "1", "--out", out)
+    assert "no channel axis" in cli(*command).err
+    assert "names 4" in cli(*command, "--axes", "XYZC").err
+    assert cli(*command, "--axes", "xyc").code == 0
+    assert cli("segment", cells, "-t", "bright", "--out", out).code == 0
+    np.testing.assert_array_equal(read_mask(out / "panel.tif"), read_mask(out / "cells.tif"))
+
+
 def test_a_plane_of_a_stack_is_chosen(cli, model, scene, tmp_path):
     stack = tmp_path / "stack.tif"
     planes = np.stack([np.zeros_like(scene[0]), scene[0]])

@@ -6,6 +6,7 @@ from napari_vlseg.events import run
 from napari_vlseg.workflow.distributed.connecting import connect
 from napari_vlseg.workflow.distributed.models import prepare_steps
 from napari_vlseg.workflow.distributed.recipes import ModelRecipe
+from napari_vlseg.workflow.distributed.worker import prepare
 from tests.cluster.machines import Machines
 
 pytest.importorskip("distributed")
@@ -17,6 +18,10 @@ def machines(tmp_path_factory):
     found = Machines(tmp_path_factory.mktemp("machines"))
     found.start_worker()
     found.start_worker()
+    with connect(found.address, timeout=60) as cluster:
+        cluster.client.wait_for_workers(2, timeout=60)
+        ready = run(prepare_steps(cluster, ModelRecipe.of("vlseg-mini")))
+        cluster.client.run(prepare, ready.recipe, ready.threads)  # torch is imported now
     yield found
     found.stop()
 

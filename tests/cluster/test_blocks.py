@@ -40,7 +40,7 @@ def remote(cluster, mini):
     return remote_segmenter(cluster, mini)
 
 
-def test_labels_are_those_of_the_local_run(cluster, mini, remote, source, tmp_path, machines):
+def test_labels_are_those_of_the_local_run(cluster, mini, remote, source, tmp_path):
     local = run(segment_blocks(source, load("vlseg-mini"), PROMPTS, folder=tmp_path / "local"))
     runner = DaskRunner(cluster, mini)
     found = run(segment_blocks(source, remote, PROMPTS, folder=tmp_path / "cluster", runner=runner))

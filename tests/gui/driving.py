@@ -30,7 +30,17 @@ def press_segment(qtbot: Any, widget: Any) -> None:
 
 def wait_idle(qtbot: Any, widget: Any) -> None:
     """Wait until nothing runs in any lane."""
-    lanes = ("model", "planes", "settle", "files", "keep", "worklist", "reference", "clicks")
+    lanes = (
+        "model",
+        "planes",
+        "settle",
+        "files",
+        "keep",
+        "worklist",
+        "reference",
+        "clicks",
+        "through",
+    )
     qtbot.waitUntil(lambda: not any(map(widget.runner.busy, lanes)), timeout=20_000)
 
 

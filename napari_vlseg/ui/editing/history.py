@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 _NAMES = {
     "propose": "proposals",
     "threshold": "threshold",
+    "propagate": "propagation",
+    "link": "linked planes",
     "erase": "eraser",
     "relabel": "new number",
     "class": "new class",

@@ -28,6 +28,7 @@ R = TypeVar("R")
 PROTOCOLS = ("tcp://", "tls://")
 """How the address of a scheduler begins."""
 STAGE = "waiting for the cluster"
+TIMEOUT_S = 10.0
 POLL_S = 0.1
 """Longest time without an event, in seconds."""
 
@@ -244,15 +245,15 @@ class Cluster:
 Opened: TypeAlias = tuple[Cluster, dict[str, dict[str, str]]]
 
 
-def connect(address: ClusterAddress | str, *, timeout: float = 10.0) -> Cluster:
+def connect(address: ClusterAddress | str, *, timeout: float | None = None) -> Cluster:
     """Connect to a cluster.
 
     Parameters
     ----------
     address : ClusterAddress or str
         The latter a `ClusterAddress.scheduler`.
-    timeout : float
-        Seconds to wait for the scheduler, and as many for a first worker.
+    timeout : float, optional
+        Seconds to wait for the scheduler, and as many for a first worker; `TIMEOUT_S` if omitted.
 
     Returns
     -------
@@ -268,19 +269,16 @@ def connect(address: ClusterAddress | str, *, timeout: float = 10.0) -> Cluster:
     return run(connect_steps(given, timeout=timeout))
 
 
-def connect_steps(address: ClusterAddress, *, timeout: float = 10.0) -> Work[Cluster]:
+def connect_steps(address: ClusterAddress, *, timeout: float | None = None) -> Work[Cluster]:
     """`connect` as a generator; a `Notice` tells of other differences between the machines."""
     if importlib.util.find_spec("distributed") is None:
         raise ClusterError(
             "Clusters need dask.distributed: run pip install 'napari-vlseg[distributed]'."
         )
     security = _security(address)
-    if address.scheduler_file is not None and not address.scheduler_file.is_file():
-        raise ClusterError(
-            f"There is no file “{address.scheduler_file}”: start a scheduler with “dask scheduler "
-            "--scheduler-file”, or check the path."
-        )
-    opening = _in_background(lambda: _open(address, security, timeout))
+    seconds = TIMEOUT_S if timeout is None else timeout
+    yield from _wait_for_file(address.scheduler_file, seconds)
+    opening = _in_background(lambda: _open(address, security, seconds))
     try:
         while not opening.done():
             yield Progress("connecting", 0, 1)

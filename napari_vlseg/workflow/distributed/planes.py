@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import partial
+from pathlib import Path
 
-from napari_vlseg.events import Event, Notice
+from napari_vlseg.events import Event, Notice, Work
 from napari_vlseg.proposals import ModelInfo
+from napari_vlseg.workflow.blocks import BlockResult, BlockSource
+from napari_vlseg.workflow.distributed.blocks import DaskRunner
 from napari_vlseg.workflow.distributed.connecting import Cluster
+from napari_vlseg.workflow.distributed.remote import remote_segmenter
 from napari_vlseg.workflow.distributed.streaming import answered
 from napari_vlseg.workflow.distributed.worker import PreparedModel, propose_planes
-from napari_vlseg.workflow.plane_tasks import PlaneAnswer, PlaneQuestion, PlaneTask
+from napari_vlseg.workflow.plane_tasks import PlaneAnswer, PlaneQuestion, PlaneTask, TextQuestion
 
 
 class DaskPlanes:
@@ -43,3 +47,20 @@ class DaskPlanes:
             if isinstance(event, PlaneAnswer) and event.proposals is not None:
                 yield from map(Notice, event.proposals.notices)
             yield event
+
+    def blocks(
+        self,
+        question: TextQuestion,
+        source: BlockSource,
+        folder: Path,
+        planes: Sequence[tuple[int, ...]],
+    ) -> Work[BlockResult]:
+        """See `PlaneRunner.blocks`."""
+        model = self._models[0]
+        return question.segment_blocks(
+            remote_segmenter(self._cluster, model),
+            source,
+            folder,
+            planes,
+            DaskRunner(self._cluster, model),
+        )

@@ -7,14 +7,13 @@ whether what was found is the object, which of several objects has it, and when 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import replace
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from napari_vlseg.errors import PromptError, SettingsError
-from napari_vlseg.events import Event, Notice, Partial, Progress, Work
+from napari_vlseg.events import Event, Partial, Progress, Work
 from napari_vlseg.models.base import PromptableSegmenter
 from napari_vlseg.models.video import VideoSegmenter
 from napari_vlseg.workflow.cache import EmbeddingCache
@@ -25,7 +24,7 @@ from napari_vlseg.workflow.propagate.finding import Finder, Found, Track
 from napari_vlseg.workflow.propagate.pieces import Mask, Piece, painted
 from napari_vlseg.workflow.propagate.plane_to_plane import PlaneToPlane
 from napari_vlseg.workflow.propagate.propagated import Propagated
-from napari_vlseg.workflow.propagate.records import PropagationLog, Stop
+from napari_vlseg.workflow.propagate.records import PropagationLog, Stop, Stopped
 from napari_vlseg.workflow.propagate.settings import PropagateSettings
 from napari_vlseg.workflow.propagate.with_memory import WithMemory
 
@@ -216,8 +215,8 @@ class _Follower:
         if candidate.look is None or pixels < settings.least_pixels:
             return f"only {pixels} pixels are left" if pixels else _GONE
         if track.look.standing_out(candidate.look) < settings.least_contrast:
-            return "it no longer stands out from its surroundings"
-        if growth < settings.least_area:
+            return "it no longer stands out"
+        if growth < settings.least_area * min(1, track.growth):
             return f"area fell to {100 * growth:.0f} %"
         if growth > settings.most_area:
             return f"area rose to {100 * growth:.0f} %"
@@ -242,10 +241,10 @@ class _Follower:
         if score is not None:
             self._scores.setdefault(number, {})[plane] = score
 
-    def _stop(self, number: int, plane: int, reason: str) -> Notice:
+    def _stop(self, number: int, plane: int, reason: str) -> Stopped:
         stop = Stop(number, plane, reason)
         self._stops.append(stop)
-        return Notice(f"O{str(stop)[1:]}.")
+        return Stopped(f"O{str(stop)[1:]}.", stop)
 
     def _tell(self, tracks: Mapping[int, Track], plane: int) -> Iterator[Event]:
         if tracks:
@@ -369,8 +368,4 @@ def again(
         cache=cache,
         settings=settings,
     )
-    pieces = {p: dict(of) for p, of in rest.pieces.items()}
-    for where, of in found.pieces.items():
-        pieces.setdefault(where, {}).update(of)
-    log = known.log.updated(found.log, redone)
-    return replace(rest, pieces=pieces, log=log)
+    return known.joined(found, redone)

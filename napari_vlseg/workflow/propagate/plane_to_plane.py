@@ -65,12 +65,7 @@ class PlaneToPlane:
         self, tracks: Mapping[int, Track], number: int, before: Plane, after: Plane
     ) -> Work[Found]:
         """See `Finder.find`."""
-        expected = yield from self._expected(tracks, before, after)
-        leaving = frozenset(
-            n
-            for n, track in tracks.items()
-            if n not in expected or expected[n].area < _LEAVING * track.piece.area
-        )
+        expected, leaving = yield from self._expected(tracks, before, after)
         judged: dict[int, list[Candidate]] = {n: [] for n in tracks}
         asked = expected
         for _ in range(_ROUNDS):
@@ -82,19 +77,23 @@ class PlaneToPlane:
 
     def _expected(
         self, tracks: Mapping[int, Track], before: Plane, after: Plane
-    ) -> Work[dict[int, Piece]]:
-        """Where objects should be; without those that are outside."""
+    ) -> Work[tuple[dict[int, Piece], frozenset[int]]]:
+        """Where objects should be, without those that are outside; and which are moving out."""
         shape = (after.shape[0], after.shape[1])
         expected: dict[int, Piece] = {}
+        leaving: set[int] = set()
         for place, (n, track) in enumerate(tracks.items()):
             shift = expected_shift(before, after, track.piece, track.velocity, self._reach)
             grown = track.piece.grown(min(max(track.growth, _SLOWEST), _FASTEST))
             moved = grown.moved(shift, shape)
-            if moved is not None and moved.area >= _LEAST_INSIDE * track.piece.area:
+            share = 0.0 if moved is None else moved.area / grown.area
+            if moved is not None and share >= _LEAST_INSIDE:
                 expected[n] = moved
+            if share < _LEAVING:
+                leaving.add(n)
             if place % _AT_ONCE == 0:
                 yield Progress("looking", place, len(tracks))
-        return expected
+        return expected, frozenset(leaving)
 
     def _judged(
         self,

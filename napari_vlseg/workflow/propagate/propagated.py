@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -45,13 +45,30 @@ class Propagated:
         """Outlines of one object by plane, ascending."""
         return {plane: of[number] for plane, of in sorted(self.pieces.items()) if number in of}
 
-    def without(self, redone: Mapping[int, list[int]]) -> Propagated:
+    def without(self, redone: Mapping[int, Iterable[int]]) -> Propagated:
         """The same without some objects on some planes; the log stays."""
+        gone = {number: set(planes) for number, planes in redone.items()}
         pieces = {
-            plane: {n: piece for n, piece in of.items() if plane not in redone.get(n, ())}
+            plane: {n: piece for n, piece in of.items() if plane not in gone.get(n, ())}
             for plane, of in self.pieces.items()
         }
         return Propagated(pieces, self.shape, self.n_planes, self.log)
+
+    def joined(self, later: Propagated, redone: Mapping[int, Iterable[int]]) -> Propagated:
+        """This after planes of some objects were done again.
+
+        Parameters
+        ----------
+        later : Propagated
+            What that gave.
+        redone : mapping of int to iterable of int
+            Object → planes, whether something was found there or not.
+        """
+        rest = self.without(redone)
+        pieces = {plane: dict(of) for plane, of in rest.pieces.items()}
+        for plane, of in later.pieces.items():
+            pieces.setdefault(plane, {}).update(of)
+        return Propagated(pieces, self.shape, self.n_planes, self.log.updated(later.log, redone))
 
 
 def paint_into(out: Any, propagated: Propagated) -> Work[Any]:

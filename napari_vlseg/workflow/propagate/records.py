@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from napari_vlseg.errors import ProjectError
+from napari_vlseg.events import Notice
 from napari_vlseg.files import atomic_write_text, reading
 
 V = TypeVar("V")
@@ -36,6 +37,18 @@ class Stop:
 
     def __str__(self) -> str:
         return f"object {self.number}, plane {self.plane}: {self.reason}"
+
+
+@dataclass(frozen=True)
+class Stopped(Notice):
+    """Tells of a stop while the work goes on.
+
+    Attributes
+    ----------
+    stop : Stop
+    """
+
+    stop: Stop
 
 
 @dataclass(frozen=True)

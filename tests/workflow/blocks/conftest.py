@@ -33,7 +33,7 @@ def prompts() -> PromptTable:
 def discs(shape: tuple[int, int], centres, radius: int = 9) -> np.ndarray:
     """Bright discs on a dark plane, uint8."""
     rows, cols = np.ogrid[: shape[0], : shape[1]]
-    image = np.full(shape, 25, np.uint8)
+    image = np.full(shape, 8, np.uint8)
     for row, col in centres:
         image[(rows - row) ** 2 + (cols - col) ** 2 <= radius**2] = 230
     return image

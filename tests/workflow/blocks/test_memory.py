@@ -22,7 +22,7 @@ _RUN = """
     folder, rows = Path(sys.argv[1]), int(sys.argv[2])
     shape = (rows, 4096)
     image = zarr.create_array(folder / "image", shape=shape, chunks=(512, 512), dtype="uint8")
-    spots = np.full((512, 512), 25, np.uint8)
+    spots = np.full((512, 512), 8, np.uint8)
     spots[64:96, 64:96] = spots[490:, 300:330] = 230
     for row in range(0, rows, 512):
         for col in range(0, 4096, 512):

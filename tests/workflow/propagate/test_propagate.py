@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import weakref
+
 import numpy as np
 import pytest
 
@@ -124,7 +126,7 @@ def test_a_stop_is_told_in_plain_words() -> None:
     work = propagate(KnowingStackSegmenter(stack), stack, len(truth), stack.anchors(0))
     run(work, events.append)
     notices = [event for event in events if isinstance(event, Notice)]
-    assert notices == [Notice("Object 1, plane 6: nothing of it is left.")]
+    assert [notice.message for notice in notices] == ["Object 1, plane 6: nothing of it is left."]
 
 
 def test_an_object_that_is_covered_by_another_does_not_take_its_name() -> None:
@@ -166,6 +168,23 @@ def test_following_again_encodes_nothing() -> None:
     for _ in range(2):
         run(propagate(model, stack, len(truth), stack.anchors(0), cache=cache))
         assert model.n_encoded == len(truth) - 1
+
+
+def test_two_planes_at_most_are_in_memory() -> None:
+    truth = crossing()
+    stack = Stack(truth)
+    given: list[weakref.ref[np.ndarray]] = []
+    alive: list[int] = []
+
+    def planes(number: int) -> np.ndarray:
+        plane = stack(number).copy()
+        given.append(weakref.ref(plane))
+        alive.append(sum(one() is not None for one in given))
+        return plane
+
+    run(propagate(KnowingStackSegmenter(stack), planes, len(truth), stack.anchors(5)))
+    assert max(alive) <= 3, "the plane before, this one, and what an embedding still holds"
+    assert len(alive) == 13
 
 
 def test_closing_the_work_stops_it() -> None:

@@ -1,0 +1,1 @@
+"""Objects of a stack followed from the window, linked through planes, and shown as tracks."""
