@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -107,7 +108,10 @@ def test_blocks_are_answered_by_the_loaded_model_where_it_is_here() -> None:
     assert where_the_model_is(ModelSettings(), BrightnessModel()) is None
 
 
-def test_a_scheduler_file_that_is_not_there_is_one_sentence(tmp_path: Any) -> None:
+def test_a_scheduler_file_that_is_not_there_is_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("napari_vlseg.workflow.distributed.connecting.TIMEOUT_S", 0.1)
     settings = ModelSettings(device=str(tmp_path / "scheduler.json"))
     with pytest.raises(ClusterError, match=r"scheduler\.json"):
         run(load_by_registry(settings))

@@ -203,7 +203,7 @@ def threshold_job(runs: Sequence[tuple[BlockResult, Look]], gate: Gate) -> Work[
         out = _PlaneOut(result.run)
         made = yield from _progress_alone(_labelled_anew(result, look, out), done, len(runs))
         yield from gate.enter()
-        yield PlaneReady(index, *out.region, out.labels, made)
+        yield PlaneReady(index, *out.region, out.labels, _without_labels(made))
     yield from gate.drain()
 
 
@@ -284,7 +284,12 @@ def _ready(
 ) -> Work[PlaneReady]:
     out = _PlaneOut(labelling.run)
     made = yield from _progress_alone(make(labelling, index, out), 0, 0)
-    return PlaneReady(index, *out.region, out.labels, made)
+    return PlaneReady(index, *out.region, out.labels, _without_labels(made))
+
+
+def _without_labels(made: BlockResult) -> BlockResult:
+    """A result that may be kept for each plane of a stack: its labels are on the layer."""
+    return replace(made, labels=None)
 
 
 def _progress_alone(work: Work[BlockResult], done: int, total: int) -> Work[BlockResult]:
