@@ -38,7 +38,7 @@ class LargeLabels:
     shape : tuple of int
         (H, W) of a plane.
     planes : tuple of str
-        See `napari_vlseg.workflow.results_folder.RunEntry`.
+        See `napari_vlseg.workflow.run_entry.RunEntry`.
     n_planes : int
     thresholds : dict of str to float
         By class.

@@ -21,7 +21,8 @@ from napari_vlseg.workflow.fingerprints import (
 from napari_vlseg.workflow.jobs import Job
 from napari_vlseg.workflow.large_images import LargeLabels, remove_blocks
 from napari_vlseg.workflow.records import object_records
-from napari_vlseg.workflow.results_folder import ResultsFolder, RunEntry
+from napari_vlseg.workflow.results_folder import ResultsFolder
+from napari_vlseg.workflow.run_entry import RunEntry
 from napari_vlseg.workflow.run_tables import NO_PARQUET, has_parquet
 
 _NAMED = 3

@@ -19,7 +19,7 @@ from napari_vlseg.files import atomic_path, writing
 from napari_vlseg.ome import known_unit
 
 if TYPE_CHECKING:
-    from napari_vlseg.workflow.results_folder import RunEntry
+    from napari_vlseg.workflow.run_entry import RunEntry
 
 SUMMARY_COLUMNS: Mapping[str, str] = MappingProxyType(
     dict.fromkeys(("image", "labels", "plane", "class"), "string")

@@ -7,7 +7,7 @@ from functools import partial
 
 from napari_vlseg.events import Event, Notice
 from napari_vlseg.workflow.blocks.tasks import BlockAnswer, BlockQuestion, BlockTask
-from napari_vlseg.workflow.distributed.connecting import Cluster
+from napari_vlseg.workflow.distributed.cluster import Cluster
 from napari_vlseg.workflow.distributed.streaming import answered
 from napari_vlseg.workflow.distributed.worker import PreparedModel, answer_block
 

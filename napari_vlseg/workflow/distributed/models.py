@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from napari_vlseg.events import Work
-from napari_vlseg.workflow.distributed.connecting import Cluster
+from napari_vlseg.workflow.distributed.cluster import Cluster
 from napari_vlseg.workflow.distributed.recipes import ModelRecipe
 from napari_vlseg.workflow.distributed.worker import PreparedModel, prepare
 

@@ -10,7 +10,7 @@ from napari_vlseg.events import Event, Notice, Work
 from napari_vlseg.proposals import ModelInfo
 from napari_vlseg.workflow.blocks import BlockResult, BlockSource
 from napari_vlseg.workflow.distributed.blocks import DaskRunner
-from napari_vlseg.workflow.distributed.connecting import Cluster
+from napari_vlseg.workflow.distributed.cluster import Cluster
 from napari_vlseg.workflow.distributed.remote import remote_segmenter
 from napari_vlseg.workflow.distributed.streaming import answered
 from napari_vlseg.workflow.distributed.worker import PreparedModel, propose_planes

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import lru_cache
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 
@@ -14,21 +12,23 @@ from napari_vlseg.errors import CacheError, ModelError
 from napari_vlseg.events import Notice, Work, run
 from napari_vlseg.models.base import (
     Conditional,
-    DenseSegmenter,
     Embedding,
-    LatticeSegmenter,
     PackedEmbedding,
 )
-from napari_vlseg.models.registry import require_dense, specs
+from napari_vlseg.models.registry import specs
 from napari_vlseg.prompts import ClassPrompt
 from napari_vlseg.proposals import ModelInfo
 from napari_vlseg.tiling import TilePlan
 from napari_vlseg.visual_prompts import VisualPromptSettings
-from napari_vlseg.workflow.cache import EmbeddingCache
-from napari_vlseg.workflow.distributed.connecting import Cluster
-from napari_vlseg.workflow.distributed.worker import PreparedModel, at_work, loaded
+from napari_vlseg.workflow.distributed.cluster import Cluster
+from napari_vlseg.workflow.distributed.remote_tasks import (
+    AskedPlane,
+    call_model,
+    encode_plane,
+    predict_plane,
+)
+from napari_vlseg.workflow.distributed.worker import PreparedModel
 
-_KEPT_BYTES = 1 << 30
 _HOMES = 64
 
 
@@ -121,7 +121,7 @@ class RemoteSegmenter:
         """See `DenseSegmenter.encode_steps`; what was computed stays with the worker."""
         key = self.embedding_key(plane, working_scale, plan)
         found = yield from self._cluster.ask(
-            _encode, self._prepared, _Plane(key, plane, working_scale, plan)
+            encode_plane, self._prepared, AskedPlane(key, plane, working_scale, plan)
         )
         self._settle(key, found.worker)
         yield from map(Notice, found.notices)
@@ -155,7 +155,9 @@ class RemoteSegmenter:
         visual: VisualPromptSettings | None = None,
     ) -> tuple[Conditional, list[Conditional]]:
         """See `DenseSegmenter.condition`."""
-        return run(self._cluster.ask(_call, self._prepared, "condition", prompt, templates, visual))
+        return run(
+            self._cluster.ask(call_model, self._prepared, "condition", prompt, templates, visual)
+        )
 
     def predict(
         self, embedding: Embedding, prompts: Sequence[Conditional], *, edges: bool | None = None
@@ -167,11 +169,11 @@ class RemoteSegmenter:
         self, embedding: Embedding, prompts: Sequence[Conditional], *, edges: bool | None = None
     ) -> Work[np.ndarray]:
         """See `DenseSegmenter.predict_steps`."""
-        asked = _Plane(embedding.key, None, embedding.working_scale, embedding.plan)
+        asked = AskedPlane(embedding.key, None, embedding.working_scale, embedding.plan)
         home = self._homes.get(embedding.key, "")
         for one in (asked, replace(asked, plane=embedding.plane)):
             found = yield from self._cluster.ask(
-                _predict, self._prepared, one, tuple(prompts), edges, near=home
+                predict_plane, self._prepared, one, tuple(prompts), edges, near=home
             )
             if found.maps is not None:
                 break
@@ -181,7 +183,7 @@ class RemoteSegmenter:
 
     def unknown_words(self, phrase: str) -> list[str]:
         """See `DenseSegmenter.unknown_words`."""
-        return run(self._cluster.ask(_call, self._prepared, "unknown_words", phrase))
+        return run(self._cluster.ask(call_model, self._prepared, "unknown_words", phrase))
 
     def _settle(self, key: str, worker: str) -> None:
         """Remember who has a plane."""
@@ -198,7 +200,7 @@ class RemoteLatticeSegmenter(RemoteSegmenter):
         self, shape: tuple[int, int], working_scale: float | None = None
     ) -> tuple[TilePlan, float]:
         """See `LatticeSegmenter.lattice`."""
-        return run(self._cluster.ask(_call, self._prepared, "lattice", shape, working_scale))
+        return run(self._cluster.ask(call_model, self._prepared, "lattice", shape, working_scale))
 
 
 def remote_segmenter(cluster: Cluster, prepared: PreparedModel) -> RemoteSegmenter:
@@ -216,92 +218,3 @@ def remote_segmenter(cluster: Cluster, prepared: PreparedModel) -> RemoteSegment
         )
     kind = RemoteLatticeSegmenter if prepared.has_lattice else RemoteSegmenter
     return kind(cluster, prepared)
-
-
-@dataclass(frozen=True, eq=False)
-class _Plane:
-    """A plane to encode, or the key of one that was."""
-
-    key: str
-    plane: np.ndarray | None
-    working_scale: float | None
-    plan: TilePlan | None
-
-
-@dataclass(frozen=True, eq=False)
-class _Encoded:
-    """What becomes known by encoding."""
-
-    worker: str
-    plan: TilePlan
-    working_scale: float
-    notices: tuple[str, ...]
-
-
-@dataclass(frozen=True, eq=False)
-class _Predicted:
-    """Maps, float32 (n_prompts, H, W); None where the worker does not have the plane."""
-
-    worker: str
-    maps: np.ndarray | None
-    notices: tuple[str, ...] = ()
-
-
-def _call(prepared: PreparedModel, method: str, *args: Any) -> Any:
-    """On a worker: a quick method of the model."""
-    with at_work(prepared.threads):
-        return getattr(loaded(prepared.recipe), method)(*args)
-
-
-def _encode(prepared: PreparedModel, asked: _Plane) -> _Encoded:
-    """On a worker: encode a plane and keep the embedding."""
-    notices: list[str] = []
-    with at_work(prepared.threads):
-        embedding = _embedding(prepared, asked, notices)
-    return _Encoded(_here(), embedding.plan, embedding.working_scale, tuple(notices))
-
-
-def _predict(
-    prepared: PreparedModel,
-    asked: _Plane,
-    prompts: Sequence[Conditional],
-    edges: bool | None,
-) -> _Predicted:
-    """On a worker: maps of a plane that it has, or is given."""
-    notices: list[str] = []
-    with at_work(prepared.threads):
-        if asked.plane is None and _kept().get(asked.key) is None:
-            return _Predicted(_here(), None)
-        embedding = _embedding(prepared, asked, notices)
-        model = require_dense(loaded(prepared.recipe))
-        maps = run(model.predict_steps(embedding, prompts, edges=edges), _noting(notices))
-    return _Predicted(_here(), maps, tuple(notices))
-
-
-def _embedding(prepared: PreparedModel, asked: _Plane, notices: list[str]) -> Embedding:
-    known = _kept().get(asked.key)
-    if isinstance(known, Embedding):
-        return known
-    model: DenseSegmenter = require_dense(loaded(prepared.recipe))
-    plan = {"plan": asked.plan} if isinstance(model, LatticeSegmenter) else {}
-    plane = np.asarray(asked.plane)
-    steps = model.encode_steps(plane, working_scale=asked.working_scale, **plan)
-    embedding = replace(run(steps, _noting(notices)), key=asked.key)
-    _kept().put(embedding)
-    return embedding
-
-
-@lru_cache(maxsize=1)
-def _kept() -> EmbeddingCache:
-    """What this worker has encoded for prompts to come."""
-    return EmbeddingCache(_KEPT_BYTES)
-
-
-def _noting(notices: list[str]) -> Any:
-    return lambda event: notices.append(event.message) if isinstance(event, Notice) else None
-
-
-def _here() -> str:
-    from distributed import get_worker
-
-    return get_worker().address

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from napari_vlseg.events import Progress
-from napari_vlseg.workflow.distributed.connecting import POLL_S, STAGE, Cluster
+from napari_vlseg.workflow.distributed.cluster import POLL_S, STAGE, Cluster
 
 if TYPE_CHECKING:
     from distributed import Future
