@@ -85,14 +85,6 @@ KEYS = (
     Key("keys", "Alt+Shift+/", "Alt-Shift-/", "Show these keys"),
 )
 
-_APART = frozenset(
-    (
-        *("next_scope", "propagate", "propagate_again", "link_planes", "show_tracks"),
-        *("train", "stop_training", "live"),
-    )
-)
-"""Actions that the list of keys shows in a group of their own, so that it fits on a screen."""
-
 CLICK_KEYS = (
     ("click_commit", "C", "Commit: new, or in place of the one taken up"),
     ("click_new", "N", "Commit as a new object"),
@@ -241,18 +233,10 @@ def register_keys(
 
 def key_texts() -> list[tuple[str, list[tuple[str, str]]]]:
     """Groups of keys and what they do, for people."""
-    everywhere, apart = (
-        [
-            (key.qt.replace("Return", "Enter"), key.text)
-            for key in KEYS
-            if (key.action in _APART) == wanted
-        ]
-        for wanted in (False, True)
-    )
+    everywhere = [(key.qt.replace("Return", "Enter"), key.text) for key in KEYS]
     clicks = [(key, text) for _, key, text in CLICK_KEYS]
     return [
         ("Everywhere", everywhere),
-        ("Everywhere, for stacks and to train", apart),
         ("On the canvas", list(EDIT_KEYS)),
         ("On the canvas, with a click tool", [*CLICK_GESTURES, *clicks]),
         ("In review: list and canvas", [(key, text) for _, key, text in REVIEW_KEYS]),

@@ -15,7 +15,8 @@ from napari_vlseg.images import read_image
 from napari_vlseg.workflow.cache import EmbeddingCache
 from napari_vlseg.workflow.linked import Linked
 from napari_vlseg.workflow.linking import LinkSettings, link_planes
-from napari_vlseg.workflow.propagate.following import Direction, propagate
+from napari_vlseg.workflow.propagate.following import propagate
+from napari_vlseg.workflow.propagate.plans import Direction
 from napari_vlseg.workflow.propagate.propagated import Propagated
 from napari_vlseg.workflow.propagate.settings import PropagateSettings
 from napari_vlseg.workflow.stack_files import (

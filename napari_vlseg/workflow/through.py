@@ -19,8 +19,9 @@ from napari_vlseg.workflow.cache import EmbeddingCache
 from napari_vlseg.workflow.linked import Linked, relabel
 from napari_vlseg.workflow.linking import LinkSettings, link_planes
 from napari_vlseg.workflow.propagate import following
-from napari_vlseg.workflow.propagate.following import Anchors, Direction, Follows
+from napari_vlseg.workflow.propagate.following import Follows
 from napari_vlseg.workflow.propagate.pieces import Piece, pieces_of
+from napari_vlseg.workflow.propagate.plans import Anchors, Direction
 from napari_vlseg.workflow.propagate.propagated import Propagated
 from napari_vlseg.workflow.propagate.settings import PropagateSettings
 from napari_vlseg.workflow.stack_planes import StackPlanes

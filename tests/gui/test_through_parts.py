@@ -12,7 +12,8 @@ from napari_vlseg.pixel_changes import PixelChange
 from napari_vlseg.ui.editing.past import Origin, Past
 from napari_vlseg.ui.image_choice import Whole
 from napari_vlseg.ui.propagation.blending import around, blended, box_of
-from napari_vlseg.ui.propagation.jobs import Course, link_job, tracks_job
+from napari_vlseg.ui.propagation.jobs import Course
+from napari_vlseg.ui.propagation.link_jobs import link_job, tracks_job
 from napari_vlseg.ui.propagation.recalling import Followed, log_of
 from napari_vlseg.workflow.linking import LinkSettings
 from napari_vlseg.workflow.propagate.propagated import Propagated

@@ -34,7 +34,7 @@ from napari_vlseg.ui.propagation.stacks import (
 )
 from napari_vlseg.ui.propagation.writing import PlaneWriter
 from napari_vlseg.ui.runner import Handlers
-from napari_vlseg.workflow.propagate.following import Direction
+from napari_vlseg.workflow.propagate.plans import Direction
 from napari_vlseg.workflow.propagate.propagated import Propagated
 from napari_vlseg.workflow.propagate.records import Stop, Stopped
 

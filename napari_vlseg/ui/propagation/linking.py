@@ -16,7 +16,7 @@ from napari_vlseg.object_table import ObjectTable
 from napari_vlseg.ui.geometry import geometry, plane_key
 from napari_vlseg.ui.progress import Clock, ProgressState
 from napari_vlseg.ui.propagation.desk import THROUGH_LANE, PropagationDesk
-from napari_vlseg.ui.propagation.jobs import Joined, link_job, tracks_job
+from napari_vlseg.ui.propagation.link_jobs import Joined, link_job, tracks_job
 from napari_vlseg.ui.propagation.stacks import StackWork, index_at
 from napari_vlseg.ui.runner import Handlers
 from napari_vlseg.workflow.linked import Linked

@@ -7,12 +7,10 @@ whether what was found is the object, which of several objects has it, and when 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from napari_vlseg.errors import PromptError, SettingsError
 from napari_vlseg.events import Event, Partial, Progress, Work
 from napari_vlseg.models.base import PromptableSegmenter
 from napari_vlseg.models.video import VideoSegmenter
@@ -21,8 +19,16 @@ from napari_vlseg.workflow.propagate.appearance import appearance
 from napari_vlseg.workflow.propagate.candidates import Candidate
 from napari_vlseg.workflow.propagate.competing import divide, settle
 from napari_vlseg.workflow.propagate.finding import Finder, Found, Track
+from napari_vlseg.workflow.propagate.objections import GONE, LEFT, objection
 from napari_vlseg.workflow.propagate.pieces import Mask, Piece, painted
 from napari_vlseg.workflow.propagate.plane_to_plane import PlaneToPlane
+from napari_vlseg.workflow.propagate.plans import (
+    Anchors,
+    Direction,
+    check_anchors,
+    plan_for,
+    steps_of,
+)
 from napari_vlseg.workflow.propagate.propagated import Propagated
 from napari_vlseg.workflow.propagate.records import PropagationLog, Stop, Stopped
 from napari_vlseg.workflow.propagate.settings import PropagateSettings
@@ -31,13 +37,7 @@ from napari_vlseg.workflow.propagate.with_memory import WithMemory
 Plane = npt.NDArray[np.float32]
 Planes = Callable[[int], Plane]
 Occupied = Callable[[int], Mask | None]
-Direction = Literal["both", "forward", "backward"]
 Follows = PromptableSegmenter | VideoSegmenter
-Anchors = Mapping[int, Mapping[int, Piece]]
-"""Object → plane → what a person says that it is there."""
-
-_LEFT = "it left the image"
-_GONE = "nothing of it is left"
 
 
 def propagate(
@@ -99,8 +99,8 @@ def propagate(
         See `PromptableSegmenter.encode`.
     """
     end = n_planes - 1 if last is None else last
-    _check(anchors, n_planes, first, end)
-    plans = {step: _plan(anchors, first, end, todo, step) for step in _steps(direction)}
+    check_anchors(anchors, n_planes, first, end)
+    plans = {step: plan_for(anchors, first, end, todo, step) for step in steps_of(direction)}
     settings = settings or PropagateSettings()
     finder: Finder = (
         WithMemory(model)
@@ -181,18 +181,20 @@ class _Follower:
         self, tracks: Mapping[int, Track], found: Found, plane: int, step: int
     ) -> Work[dict[int, Track]]:
         """Tracks that go on to a plane; the others stop, each with a notice."""
+        settings = self._settings
         sound: dict[int, list[Candidate]] = {}
         for number, candidates in found.candidates.items():
-            good = [one for one in candidates if not self._objection(tracks[number], one)]
+            good = [one for one in candidates if not objection(tracks[number], one, settings)]
             if good:
                 sound[number] = good
             elif number in found.leaving:
-                yield self._stop(number, plane, _LEFT)
+                yield self._stop(number, plane, LEFT)
             elif candidates:
-                yield self._stop(number, plane, self._objection(tracks[number], candidates[0]))
+                reason = objection(tracks[number], candidates[0], settings)
+                yield self._stop(number, plane, reason)
             else:
-                yield self._stop(number, plane, _GONE)
-        chosen, claimed = settle(sound, self._settings.most_overlap)
+                yield self._stop(number, plane, GONE)
+        chosen, claimed = settle(sound, settings.most_overlap)
         for number, other in claimed.items():
             yield self._stop(number, plane, f"it can't be told from object {other}")
         outlines = {number: candidate.outline for number, candidate in chosen.items()}
@@ -200,29 +202,13 @@ class _Follower:
         going: dict[int, Track] = {}
         for number, candidate in chosen.items():
             piece, whole = pieces.get(number), np.count_nonzero(candidate.outline.mask)
-            if piece is None or piece.area < self._settings.least_area * whole:
+            if piece is None or piece.area < settings.least_area * whole:
                 yield self._stop(number, plane, "other objects have its place")
                 continue
             if candidate.look is not None:
                 going[number] = tracks[number].followed(piece, candidate.look)
                 self._note(number, plane, piece, plane - step, candidate.score)
         return going
-
-    def _objection(self, track: Track, candidate: Candidate) -> str:
-        """Why a candidate is not the object, in plain words; empty where it is."""
-        settings, growth = self._settings, candidate.growth
-        pixels = np.count_nonzero(candidate.outline.mask)
-        if candidate.look is None or pixels < settings.least_pixels:
-            return f"only {pixels} pixels are left" if pixels else _GONE
-        if track.look.standing_out(candidate.look) < settings.least_contrast:
-            return "it no longer stands out"
-        if growth < settings.least_area * min(1, track.growth):
-            return f"area fell to {100 * growth:.0f} %"
-        if growth > settings.most_area:
-            return f"area rose to {100 * growth:.0f} %"
-        if candidate.score < settings.least_score:
-            return f"it was not found again (score {candidate.score:.2f})"
-        return ""
 
     def _not_free(self, plane: int) -> Mask | None:
         """Pixels of a plane that belong to others, or were found on the way there."""
@@ -257,47 +243,6 @@ class _Follower:
             yield Partial((plane,), rows, cols, labels[rows, cols])
         self._done.add(plane)
         yield Progress("following", len(self._done), self._total)
-
-
-def _steps(direction: Direction) -> tuple[int, ...]:
-    return {"both": (1, -1), "forward": (1,), "backward": (-1,)}[direction]
-
-
-def _plan(
-    anchors: Anchors, first: int, last: int, todo: Mapping[int, Iterable[int]] | None, step: int
-) -> dict[int, set[int]]:
-    """Planes on which to look for each object when coming from one side.
-
-    Between two anchors each looks after the planes that are nearer to it.
-    """
-    plan: dict[int, set[int]] = {}
-    for number, of in anchors.items():
-        asked = range(first, last + 1) if todo is None else todo.get(number, ())
-        plan[number] = {p for p in asked if p not in of and _nearest(p, of) == step}
-    return plan
-
-
-def _nearest(plane: int, anchors: Iterable[int]) -> int:
-    """1 where the anchor from which a plane is reached lies below it, else -1."""
-    anchor = min(anchors, key=lambda anchor: (abs(anchor - plane), anchor > plane))
-    return 1 if anchor < plane else -1
-
-
-def _check(anchors: Anchors, n_planes: int, first: int, last: int) -> None:
-    if not 0 <= first <= last < n_planes:
-        raise SettingsError(
-            f"The planes {first} to {last} are no part of a stack of {n_planes}: choose a range "
-            f"from 0 to {n_planes - 1}."
-        )
-    if not any(anchors.values()):
-        raise PromptError("There is no object to follow: outline one, or select one.")
-    for number, of in anchors.items():
-        for plane in of:
-            if number < 1 or not first <= plane <= last:
-                raise PromptError(
-                    f"Object {number} on plane {plane} can't be followed: give objects from 1 on "
-                    f"planes {first} to {last}."
-                )
 
 
 def again(
