@@ -13,6 +13,10 @@ _COUNTED = {
     "segmenting planes": ("segmenting", "planes"),
     "segmenting blocks": ("segmenting", "blocks"),
     "setting thresholds": ("setting thresholds", "planes"),
+    "following": ("following", "planes"),
+    "linking planes": ("linking", "planes"),
+    "joining objects": ("joining objects", "planes"),
+    "following labels": ("following labels", "planes"),
 }
 """Stages that say what they count."""
 

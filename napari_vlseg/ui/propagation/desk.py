@@ -45,6 +45,9 @@ THROUGH_LANE = "through"
 
 Which = Literal["one", "all"]
 
+_SHOWN = frozenset(("following", "looking at labels", "loading the model"))
+"""Stages that a bar tells of; what happens within one plane would make it jump."""
+
 _BY_A_PERSON = frozenset(("paint", "erase", "fill", "polygon", "commit", "split", "other"))
 """Edits after which an object may have to be followed again."""
 
@@ -277,6 +280,8 @@ class PropagationDesk:
             lambda: ended("stopped: what was found so far stays, and can be taken back"),
         )
         self._stopped = []
+        count = len(work.course.numbers)
+        controller.say(f"following {count} object{'s' if count != 1 else ''} through the stack")
         controller.runner.start(THROUGH_LANE, job, handlers)
         self.changed.emit()
 
@@ -294,7 +299,7 @@ class PropagationDesk:
             self.changed.emit()
         elif isinstance(event, Notice):
             self._controller.tell(event.message, "warning")
-        elif isinstance(event, Progress):
+        elif isinstance(event, Progress) and event.stage in _SHOWN:
             self.progress_changed.emit(self._clock.update(event))
 
     def _outcome(self, work: StackWork) -> str:
