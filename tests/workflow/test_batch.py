@@ -97,6 +97,21 @@ def test_a_folder_that_is_done_is_kept_and_costs_no_reading(images, tmp_path):
     assert "--redo" in notice.message
 
 
+def test_tables_are_written_anew_only_where_something_is_new(images, tmp_path):
+    out = tmp_path / "out"
+    segment_folder(images, out)
+    before = (out / "summary.csv").stat().st_mtime_ns
+    segment_folder(images, out)
+    assert (out / "summary.csv").stat().st_mtime_ns == before
+    (out / "objects.csv").unlink()
+    segment_folder(images, out)
+    assert (out / "objects.csv").exists()
+    (images / "3.png").unlink()
+    (out / "3.tif").unlink()
+    segment_folder(images, out)
+    assert "3.tif" not in pd.read_csv(out / "summary.csv")["labels"].tolist()
+
+
 def test_an_image_or_labels_that_changed_are_done_again(images, tmp_path):
     out = tmp_path / "out"
     segment_folder(images, out)
@@ -131,6 +146,7 @@ def test_tables_tell_of_classes_and_objects(images, tmp_path, monkeypatch):
     assert frame["area_px"].tolist() == objects["area_px"].tolist()
 
     monkeypatch.setattr(run_tables, "has_parquet", lambda: False)
+    (out / "3.tif").unlink()
     segment_folder(images, out)
     assert sorted(path.suffix for path in out.glob("summary.*")) == [".csv"]
 
