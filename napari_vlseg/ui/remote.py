@@ -58,7 +58,6 @@ def load_remote(settings: ModelSettings, address: ClusterAddress) -> Work[DenseS
         )
         yield Progress("loading the model on the cluster", 0, 0)
         prepared = yield from prepare_steps(cluster, recipe)
-        cluster.capacity  # noqa: B018 - counts the workers
         return remote_segmenter(cluster, prepared)
     except BaseException:
         cluster.close()

@@ -81,6 +81,10 @@ def test_what_a_person_does_in_a_region_stays(tmp_path: Path) -> None:
     np.testing.assert_array_equal(region.translate, [200, 300])
     layer.brush_size = 21
     layer.paint((100, 100), int(layer.data.max()) + 1)
+    objects = controller.editing.table(layer).to_frame()
+    proposed = objects[objects["status"] == "proposed"]
+    assert set(proposed["class"]) == {"nuclei"}
+    assert set(proposed["label"]) <= set(np.unique(before))
     check(controller)
     drawn = np.asarray(layer.data) == layer.data.max()
     controller.blockwise.huge.toggle()

@@ -29,6 +29,7 @@ from napari_vlseg.ui.blockwise.jobs import (
     kept_proposals,
     threshold_job,
 )
+from napari_vlseg.ui.blockwise.overview import Taking
 from napari_vlseg.ui.editing.composed import Target, Written
 from napari_vlseg.ui.geometry import image_array
 from napari_vlseg.ui.jobs import ModelSettings, compose_job
@@ -80,6 +81,7 @@ class Asked:
     op: str
     question: Question
     gate: Gate = field(default_factory=Gate)
+    taking: Taking | None = None
     done: int = 0
     found: int = 0
 
@@ -161,6 +163,7 @@ class BlockwiseDesk:
         if self.huge.is_huge(image):
             taking = self.huge.taking(image, anew=within is None)
             models, make = controller.models, self._make_runner
+            asked.taking = taking
             self._begin(asked, overview_job(models, request, cache, taking, make))
             return
         work = blocks_job(controller.models, request, cache, asked.gate, self._make_runner)
@@ -238,7 +241,7 @@ class BlockwiseDesk:
         thresholds = dict(zip(result.classes, look.thresholds, strict=True))
         taking = self.huge.taking(image, anew=True)
         asked = self._ask(image, result.run.planes, False, "threshold")
-        post = look.postprocess
+        post, asked.taking = look.postprocess, taking
         self._begin(asked, overview_threshold_job(result, thresholds, post, taking))
 
     def _is_as_asked(self, result: BlockResult) -> bool:
@@ -346,7 +349,8 @@ class BlockwiseDesk:
         self.changed.emit()
 
     def _on_done(self, asked: Asked, result: Any) -> None:
-        if isinstance(result, BlockResult):
+        if isinstance(result, BlockResult) and asked.taking is not None:
+            self.huge.note_objects(asked.image, asked.taking, result.objects)
             self._of_huge[asked.image] = result
             self.huge.overview(asked.image)
             asked.found = len(result.objects)

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary, ref
 
 import numpy as np
-from napari.layers import Image
+import pandas as pd
+from napari.layers import Image, Labels
 
 from napari_vlseg.errors import ImageError
 from napari_vlseg.events import Partial, Work
@@ -17,7 +18,8 @@ from napari_vlseg.ui.blockwise.jobs import Request, RunnerMaker, source_of
 from napari_vlseg.ui.blockwise.overview import Overview, Taking, is_huge
 from napari_vlseg.ui.geometry import image_array, plane_axes
 from napari_vlseg.ui.jobs import ModelSource
-from napari_vlseg.ui.layers import add_labels, layers_of
+from napari_vlseg.ui.layers import add_labels, layers_of, set_objects
+from napari_vlseg.ui.objects import rows_of
 from napari_vlseg.ui.planes import Standing
 from napari_vlseg.workflow.blocks.finishing import rethreshold_blocks
 from napari_vlseg.workflow.blocks.results import BlockResult
@@ -117,6 +119,16 @@ class Huge:
         self._controller = controller
         self._overviews: WeakKeyDictionary[Image, Overview] = WeakKeyDictionary()
         self._regions: WeakKeyDictionary[Image, Region] = WeakKeyDictionary()
+        self._objects: WeakKeyDictionary[Image, pd.DataFrame] = WeakKeyDictionary()
+
+    def note_objects(self, image: Image, taking: Taking, objects: pd.DataFrame) -> None:
+        """Remember what a run found, under the numbers that its objects have on the overview."""
+        found = objects.drop(columns="plane").assign(label=objects["label"] + taking.offset)
+        known = self._objects.get(image)
+        if known is not None and len(known):
+            others = known[~known["label"].isin(found["label"])]
+            found = pd.concat([others, found], ignore_index=True) if len(found) else others
+        self._objects[image] = found
 
     def is_huge(self, image: Image | None) -> bool:
         """Whether planes of an image are too large to be edited as a whole."""
@@ -170,9 +182,16 @@ class Huge:
                 layer = add_labels(
                     controller.viewer, region, controller.images.view(region), labels
                 )
+                self._tell_objects(image, layer, labels)
                 controller.set_target(layer)
             controller.viewer.layers.selection.active = region
             controller.say("edit this region, then put it back")
+
+    def _tell_objects(self, image: Image, layer: Labels, labels: np.ndarray) -> None:
+        """Objects of a region keep their class, score and model."""
+        known = self._objects.get(image)
+        if known is not None and len(known):
+            set_objects(layer, rows_of(known, np.unique(labels).tolist()))
 
     def put_back(self) -> None:
         """Write the labels of the region in use into its plane, and take it out of the viewer."""
@@ -197,6 +216,7 @@ class Huge:
     def _write(self, overview: Overview, region: Region, labels: np.ndarray) -> None:
         """New objects get numbers that no other has; those of a person are protected."""
         controller = self._controller
+        whole = region.whole()
         present = np.unique(labels[labels > 0])
         fresh = [number for number in present.tolist() if number not in region.known]
         numbers = {n: overview.highest + place for place, n in enumerate(fresh, start=1)}
@@ -205,7 +225,14 @@ class Huge:
             table[before] = after
         overview.write(region.index, region.rows, region.cols, table[labels])
         assert controller.labels is not None
-        touched = Standing.of(controller.editing.table(controller.labels)).touched
+        objects = controller.editing.table(controller.labels)
+        touched = Standing.of(objects).touched
+        rows = rows_of(objects.to_frame(), present.tolist())
+        rows = rows.assign(label=[numbers.get(n, n) for n in rows["label"].tolist()])
+        others = self._objects.get(whole) if whole is not None else None
+        if whole is not None:
+            kept = [] if others is None else [others[~others["label"].isin(rows["label"])]]
+            self._objects[whole] = pd.concat([*kept, rows], ignore_index=True)
         overview.protected |= {numbers.get(n, n) for n in touched if n in set(present.tolist())}
 
     def _add(

@@ -14,6 +14,7 @@ from napari_vlseg.events import Event, Partial, Progress, Work
 from napari_vlseg.models.base import DenseSegmenter
 from napari_vlseg.prompts import PromptTable
 from napari_vlseg.proposals import PostProcess, Proposals
+from napari_vlseg.ui.blockwise.folders import forget_old_runs
 from napari_vlseg.ui.image_choice import Whole
 from napari_vlseg.ui.jobs import ModelSettings, ModelSource
 from napari_vlseg.ui.packing import Packed
@@ -136,6 +137,7 @@ def blocks_job(
         Progress counts blocks. For each `PlaneReady` somebody has to leave the gate.
     """
     model = yield from models.get(request.settings)
+    forget_old_runs(request.folder)
     yield Progress("looking at the contrast", 0, 0)
     source = source_of(request.whole)
     known: list[Labelling] = []
@@ -201,7 +203,7 @@ def threshold_job(runs: Sequence[tuple[BlockResult, Look]], gate: Gate) -> Work[
         out = _PlaneOut(result.run)
         made = yield from _progress_alone(_labelled_anew(result, look, out), done, len(runs))
         yield from gate.enter()
-        yield PlaneReady(index, *out.region, out.labels, made)
+        yield PlaneReady(index, *out.region, out.labels, _without_labels(made))
     yield from gate.drain()
 
 
@@ -282,7 +284,12 @@ def _ready(
 ) -> Work[PlaneReady]:
     out = _PlaneOut(labelling.run)
     made = yield from _progress_alone(make(labelling, index, out), 0, 0)
-    return PlaneReady(index, *out.region, out.labels, made)
+    return PlaneReady(index, *out.region, out.labels, _without_labels(made))
+
+
+def _without_labels(made: BlockResult) -> BlockResult:
+    """A result that may be kept for each plane of a stack: its labels are on the layer."""
+    return replace(made, labels=None)
 
 
 def _progress_alone(work: Work[BlockResult], done: int, total: int) -> Work[BlockResult]:

@@ -132,12 +132,12 @@ class Taking:
 
     def __init__(self, overview: Overview, offset: int) -> None:
         self._overview = overview
-        self._offset = offset
+        self.offset = offset
         self._spared = frozenset(overview.protected)
 
     def put(self, index: tuple[int, ...], rows: slice, cols: slice, labels: np.ndarray) -> None:
         """A part of a plane has these labels of the run."""
-        numbered = np.where(labels > 0, labels.astype(np.int64) + self._offset, 0)
+        numbered = np.where(labels > 0, labels.astype(np.int64) + self.offset, 0)
         self._overview.write(index, rows, cols, numbered, self._spared)
 
     def __setitem__(self, key: tuple[Any, ...], labels: np.ndarray) -> None:

@@ -20,9 +20,12 @@ from napari_vlseg.ui.editing.patches import Patch
 from napari_vlseg.ui.editing.spread import Index, Spread, runs_of, squeezed_axis, without_axis
 from napari_vlseg.ui.geometry import Key
 from napari_vlseg.ui.layers import is_blank, is_large, narrow, read_plane, type_for, write_pixels
-from napari_vlseg.ui.packing import Packed
+from napari_vlseg.ui.packing import Packed, unpacked
 from napari_vlseg.ui.planes import Basis, PlaneRecord
 from napari_vlseg.ui.shelf import Shelf
+
+_OPEN_PLANES = 4
+"""Planes of a large layer that are counted on at a time."""
 
 
 class LayerBook:
@@ -213,12 +216,19 @@ class LayerBook:
         """Take in what people did in earlier sessions."""
         self.past.follow(past)
         for index, times in past.counts.items():
-            self.record(index).count_edits(times)
+            self.record(index).count_edits(unpacked(times))
 
-    def count(self, counts: dict[Index, np.ndarray], flat: np.ndarray, sign: int) -> None:
-        """Add an edit of pixels to what people edited."""
+    def count(self, counts: dict[Index, np.ndarray | Packed], flat: np.ndarray, sign: int) -> None:
+        """Add an edit of pixels to what people edited; of a large layer a few planes are open."""
         for index, _, local in self._planes_of(flat):
-            counts.setdefault(index, np.zeros(self._size, np.int16))[local] += np.int16(sign)
+            present = counts.pop(index, None)
+            times = np.zeros(self._size, np.int16) if present is None else unpacked(present)
+            times[local] += np.int16(sign)
+            counts[index] = times
+        if self.is_large:
+            opened = [index for index, times in counts.items() if isinstance(times, np.ndarray)]
+            for index in opened[:-_OPEN_PLANES]:
+                counts[index] = Packed.of(unpacked(counts[index]))
 
     def catch_up(self) -> None:
         """Follow a journal that went on after the edits of another: its numbers are higher now."""

@@ -8,6 +8,7 @@ import numpy as np
 
 from napari_vlseg.corrections.edits import Edit
 from napari_vlseg.ui.editing.spread import Index
+from napari_vlseg.ui.packing import Packed
 
 OF_THE_PLUGIN = frozenset(("propose", "threshold", "propagate", "link", "import"))
 """Kinds of edits that nobody drew: composing anew may take them back."""
@@ -40,7 +41,7 @@ class Past:
 
     Attributes
     ----------
-    counts : dict of index to numpy.ndarray
+    counts : dict of index to numpy.ndarray or Packed
         How often people edited each pixel of planes: int16 in row-major order.
     decisions : dict of (uid, status) to (number, status)
         The edit that rejected or flagged an object last, and the status before.
@@ -50,7 +51,7 @@ class Past:
         Label → plane → where propagation came from that wrote it there.
     """
 
-    counts: dict[Index, np.ndarray] = field(default_factory=dict)
+    counts: dict[Index, np.ndarray | Packed] = field(default_factory=dict)
     decisions: dict[tuple[str, str], tuple[int, str]] = field(default_factory=dict)
     heavy: set[int] = field(default_factory=set)
     followed: dict[int, dict[Index, Origin]] = field(default_factory=dict)

@@ -32,7 +32,7 @@ class ImageHeader(QWidget):
             "channels", "Channels, colours and contrast of the image", self.channels_wanted.emit
         )
         self._scope = hint()
-        self._scope.setToolTip("What Segment works on: the plane in view")
+        self._scope.setToolTip("The plane in view, and its size")
         self._samples = push("Sample", "Open a sample image of nuclei")
         menu = QMenu(self._samples)
         for name in samples:

@@ -29,6 +29,8 @@ from napari_vlseg.ui.views.parts import Popup, clear, hint
 DEVICES = ("auto", "cpu", "cuda", "mps")
 CLUSTER = "cluster"
 PRECISIONS = ("auto", "float32", "bfloat16", "float16")
+_MOST_ROWS = 28
+"""Keys in a column: as many as fit on a small screen."""
 EDGES = (("auto", None), ("on", True), ("off", False))
 
 
@@ -238,9 +240,10 @@ class KeysPopup(Popup):
         super().__init__(parent)
         grid = QGridLayout(self)
         grid.setVerticalSpacing(1)
-        longest = max(len(keys) for _, keys in groups)
+        parts = [part for title, keys in groups for part in _in_parts(title, keys)]
+        longest = max(len(keys) for _, keys in parts)
         left, top = 0, 0
-        for title, keys in groups:
+        for title, keys in parts:
             if top and top + len(keys) > longest:
                 left, top = left + 3, 0
             grid.addWidget(QLabel(f"<b>{title}</b>"), top, left, 1, 2)
@@ -249,3 +252,14 @@ class KeysPopup(Popup):
                 grid.addWidget(QLabel(text), number, left + 1)
             top += len(keys) + 1
             grid.setColumnMinimumWidth(left + 2, 16)
+
+
+def _in_parts(
+    title: str, keys: Sequence[tuple[str, str]]
+) -> list[tuple[str, Sequence[tuple[str, str]]]]:
+    """A group that is too long for a screen as several."""
+    starts = range(0, len(keys), _MOST_ROWS)
+    return [
+        (title if start == 0 else f"{title}, too", keys[start : start + _MOST_ROWS])
+        for start in starts
+    ]

@@ -256,6 +256,6 @@ def test_memory_does_not_grow_with_the_number_of_planes() -> None:
         size, growth = map(float, done.stdout.split())
         return size, growth
 
-    (small, first), (large, second) = measured(48), measured(144)
-    assert (small, large) == (48, 144)
-    assert second - first < 60, f"{first:.0f} MB for {small} MB, {second:.0f} MB for {large} MB"
+    (small, first), (large, second) = measured(48), measured(96)
+    assert (small, large) == (48, 96)
+    assert second - first < 30, f"{first:.0f} MB for {small} MB, {second:.0f} MB for {large} MB"
