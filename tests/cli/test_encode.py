@@ -38,7 +38,8 @@ def test_segment_finds_what_was_encoded(cli, model, cells, folder, tmp_path):
     }
     assert model.n_encoded == len(list(folder.iterdir())) == 1
     for _ in range(2):
-        assert cli("segment", cells, "-t", "bright", "--out", tmp_path / "out").code == 0
+        command = ["segment", cells, "-t", "bright", "--redo", "--out", tmp_path / "out"]
+        assert cli(*command).code == 0
     assert tifffile.imread(tmp_path / "out" / "cells.tif").max() == 3
     again = cli("encode", cells, "--json").document["models"][0]["images"][0]
     assert (again["planes"], again["computed"]) == (1, 0)
@@ -47,8 +48,8 @@ def test_segment_finds_what_was_encoded(cli, model, cells, folder, tmp_path):
 
 def test_segment_keeps_what_it_encodes_unless_told_not_to(cli, model, cells, folder, tmp_path):
     def segment(*options):
-        done = cli("segment", cells, "-t", "bright", "--out", tmp_path / "out", *options)
-        assert done.code == 0
+        command = ["segment", cells, "-t", "bright", "--redo", "--out", tmp_path / "out"]
+        assert cli(*command, *options).code == 0
         return model.n_encoded
 
     assert segment("--no-cache") == 1
