@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -234,3 +235,18 @@ def test_runs_that_nobody_touched_for_long_are_forgotten(folder: Path) -> None:
     assert forget_old_runs(folder) == 0
     assert forget_old_runs(folder, longest_s=-1) == 1
     assert not list(folder.glob("*/"))
+
+
+def test_planes_of_a_stack_have_one_contrast_however_they_are_segmented() -> None:
+    bright, dim = blobs(), (blobs() * 0.2).astype(np.uint8)
+    controller = asked(np.stack([bright, dim]), plane=1)
+    segment(controller, "plane")
+    assert not np.asarray(labels_of(controller).data[1]).any(), "it is dark beside the other one"
+    segment(controller, "stack")
+    held = np.asarray(labels_of(controller).data)
+    assert [bool(plane.any()) for plane in held] == [True, False]
+    controller.images.set_view(
+        replace(controller.images.view(controller.images.require()), contrast=(0, 50))
+    )
+    segment(controller, "plane")
+    assert np.asarray(labels_of(controller).data[1]).any(), "the person's contrast wins"
