@@ -281,3 +281,12 @@ def test_looking_at_a_slow_stack_can_be_broken_off() -> None:
     read = whole.data.n_read
     assert run(whole.look()) == whole.fixed_view()
     assert whole.data.n_read == read, "once is enough"
+
+
+def test_an_image_that_is_none_offers_nothing_to_choose() -> None:
+    controller = asked(np.zeros((4, 5, 6), np.uint8))
+    image = controller.images.require()
+    assert controller.scope.kinds == ("plane", "range", "stack")
+    controller.images._views[image] = ImageView(channel_axis=9)
+    assert controller.scope.kinds == ("plane",)
+    assert not controller.blockwise.huge.is_huge(image)
