@@ -22,6 +22,7 @@ from napari_vlseg.workflow.label_files import write_labels, write_probabilities
 from napari_vlseg.workflow.large_images import segment_large
 from napari_vlseg.workflow.outcomes import BatchLedger, Outcome, closing_notices
 from napari_vlseg.workflow.plane_tasks import (
+    READING,
     LocalPlanes,
     PlaneAnswer,
     PlaneQuestion,
@@ -148,7 +149,7 @@ class _Read:
 
 @dataclass
 class _Batch:
-    """A run: images are read ahead, perhaps by another thread, and written by this one."""
+    """A run: images are read ahead by another thread, and written by this one."""
 
     jobs: Sequence[Job]
     ledger: BatchLedger
@@ -170,6 +171,8 @@ class _Batch:
             for event in answers:
                 if isinstance(event, PlaneAnswer):
                     yield from self._take(event)
+                elif isinstance(event, Progress) and event.stage == READING:
+                    yield self._progress()
                 else:
                     yield event
                 yield from self._take_settled()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from napari_vlseg.errors import VlsegError
-from napari_vlseg.events import Event, Work
+from napari_vlseg.events import Event, Progress, Work
 from napari_vlseg.images import ImageView, extract_plane, leading_axes
 from napari_vlseg.models.base import DenseSegmenter
 from napari_vlseg.models.registry import require_dense, require_promptable
@@ -23,6 +24,11 @@ from napari_vlseg.workflow.refine import propose_refined
 
 if TYPE_CHECKING:
     from napari_vlseg.models.spec import AnyModel
+
+READING = "reading images"
+"""Stage of the sign that a task is waited for."""
+
+_POLL_S = 0.1
 
 
 @dataclass(frozen=True, eq=False)
@@ -188,8 +194,8 @@ class PlaneRunner(Protocol):
     ) -> Iterator[Event | PlaneAnswer]:
         """Answer tasks, in any order, with the probabilities where `maps`.
 
-        Only a few tasks are taken ahead, perhaps by another thread. Closing the iterator
-        cancels what is left.
+        Only a few tasks are taken ahead, by another thread. While they are waited for, there is
+        a sign of it at least every 0.2 s. Closing the iterator cancels what is left.
         """
         ...
 
@@ -205,7 +211,7 @@ class PlaneRunner(Protocol):
 
 
 class LocalPlanes:
-    """Answers tasks one after another in this process.
+    """Answers tasks one after another in this process; the next one is read meanwhile.
 
     Parameters
     ----------
@@ -227,8 +233,16 @@ class LocalPlanes:
         self, question: PlaneQuestion, tasks: Iterator[PlaneTask], maps: bool
     ) -> Iterator[Event | PlaneAnswer]:
         """See `PlaneRunner.answers`; the probabilities are always there."""
-        for task in tasks:
-            yield (yield from answer_plane(question, self._models, task, self._cache))
+        with ThreadPoolExecutor(1, "read-images") as reading:
+            ahead = reading.submit(next, tasks, None)
+            while True:
+                while not wait([ahead], _POLL_S).done:
+                    yield Progress(READING, 0, 1)
+                task = ahead.result()
+                if task is None:
+                    return
+                ahead = reading.submit(next, tasks, None)
+                yield (yield from answer_plane(question, self._models, task, self._cache))
 
     def blocks(
         self,

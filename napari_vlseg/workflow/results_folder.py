@@ -10,16 +10,16 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from napari_vlseg.errors import ExportError
-from napari_vlseg.files import reading
+from napari_vlseg.files import atomic_write_text, reading
 from napari_vlseg.line_files import append_line
-from napari_vlseg.workflow.records import read_records, write_records
+from napari_vlseg.workflow.records import RECORDS_NAME, read_records, write_records
 from napari_vlseg.workflow.run_entry import RunEntry
-from napari_vlseg.workflow.run_tables import TABLE_FILES, write_tables
+from napari_vlseg.workflow.run_tables import TABLE_FILES, table_files, write_tables
 from napari_vlseg.workflow.worklist import natural_key
 
 JOURNAL_NAME = "run.jsonl"
@@ -28,6 +28,36 @@ VERSION = 1
 
 _REST_FACTOR = 20
 """Tables are written anew once this many times the time has passed that it took."""
+
+
+@dataclass(frozen=True)
+class _Line:
+    """Where an entry is in the journal, and the entry without its records."""
+
+    entry: RunEntry
+    offset: int
+    length: int
+
+
+@dataclass
+class _Scan:
+    """The last line of each image by its label file: of those done, and of those that failed."""
+
+    done: dict[str, _Line] = field(default_factory=dict)
+    failed: dict[str, _Line] = field(default_factory=dict)
+    has_gone: bool = False
+
+    def sort_in(self, line: _Line, folder: Path) -> None:
+        """Take the next line; labels that are gone from the folder are left out."""
+        name = line.entry.labels
+        if line.entry.status != "done":
+            self.failed[name] = line
+            return
+        self.failed.pop(name, None)
+        if (folder / name).exists():
+            self.done[name] = line
+        else:
+            self.has_gone = True
 
 
 class ResultsFolder:
@@ -55,10 +85,10 @@ class ResultsFolder:
         ------
         ExportError
         """
-        read_records(self.folder)
         if self.journal.exists():
             self._check_header()
             return
+        read_records(self.folder)
         for name in TABLE_FILES:
             path = self.folder / name
             if path.exists():
@@ -75,10 +105,7 @@ class ResultsFolder:
         ExportError
             If the journal is damaged.
         """
-        return {
-            name: replace(self._entry_at(*place), records=())
-            for name, place in self._places()[0].items()
-        }
+        return {line.entry.labels: line.entry for line in self._scan().done.values()}
 
     def add(self, entry: RunEntry) -> None:
         """Note what became of an image; failures alone don't make a journal.
@@ -114,50 +141,45 @@ class ResultsFolder:
         started = time.monotonic()
         if not self.journal.exists() or (not now and started < self._publish_at):
             return
-        done, failed = self._places()
-        whole = (r for entry in self._entries(done) for r in entry.all_records(self.folder))
+        found = self._scan()
+        if self._is_published() and not found.has_gone:
+            return
+        whole = (r for one in self._entries(found.done) for r in one.all_records(self.folder))
         write_records(self.folder, whole)
-        write_tables(self.folder, lambda: self._entries(done), lambda: self._entries(failed))
+        write_tables(
+            self.folder,
+            lambda: self._entries(found.done),
+            lambda: self._entries(found.failed),
+        )
         ended = time.monotonic()
         self._publish_at = ended + _REST_FACTOR * (ended - started)
 
-    def _entries(self, places: Mapping[str, tuple[int, int]]) -> Iterator[RunEntry]:
-        """Entries in the order of a person who counts."""
-        for name in sorted(places, key=lambda name: natural_key(PurePosixPath(name))):
-            yield self._entry_at(*places[name])
+    def _is_published(self) -> bool:
+        """Whether records and tables are there, and none is older than the journal."""
+        names = (RECORDS_NAME, *table_files())
+        paths = [self.folder / name for name in names]
+        written = self.journal.stat().st_mtime_ns
+        return all(path.exists() and path.stat().st_mtime_ns >= written for path in paths)
 
-    def _places(self) -> tuple[dict[str, tuple[int, int]], dict[str, tuple[int, int]]]:
-        """Offset and length of the last line of each image: those done, and those that failed.
+    def _entries(self, lines: Mapping[str, _Line]) -> Iterator[RunEntry]:
+        """Whole entries in the order of a person who counts."""
+        for name in sorted(lines, key=lambda name: natural_key(PurePosixPath(name))):
+            yield self._entry_at(lines[name].offset, lines[name].length)
 
-        Lines of label files that are gone are left out, and so is a torn last line.
-        """
-        done: dict[str, tuple[int, int]] = {}
-        failed: dict[str, tuple[int, int]] = {}
+    def _scan(self) -> _Scan:
+        """The last line of each image; a torn last line of the journal is left out."""
+        found = _Scan()
         if not self.journal.exists():
-            return done, failed
+            return found
         self._check_header()
         with reading(self.journal, ExportError), self.journal.open("rb") as stream:
             offset = len(stream.readline())
             for line in stream:
                 if line.endswith(b"\n"):
-                    self._sort_in(line, (offset, len(line)), done, failed)
+                    entry = replace(self._parsed(line), records=())
+                    found.sort_in(_Line(entry, offset, len(line)), self.folder)
                 offset += len(line)
-        return done, failed
-
-    def _sort_in(
-        self,
-        line: bytes,
-        place: tuple[int, int],
-        done: dict[str, tuple[int, int]],
-        failed: dict[str, tuple[int, int]],
-    ) -> None:
-        entry = self._parsed(line)
-        if entry.status != "done":
-            failed[entry.labels] = place
-            return
-        failed.pop(entry.labels, None)
-        if (self.folder / entry.labels).exists():
-            done[entry.labels] = place
+        return found
 
     def _entry_at(self, offset: int, length: int) -> RunEntry:
         with reading(self.journal, ExportError), self.journal.open("rb") as stream:
@@ -197,7 +219,7 @@ class ResultsFolder:
     def _begin(self) -> None:
         """The first line, and the records of a version without journals."""
         header = json.dumps({"format": FORMAT, "version": VERSION})
-        append_line(self.journal, header, error=ExportError)
+        atomic_write_text(self.journal, header + "\n", error=ExportError)
         earlier: dict[str, list[dict[str, Any]]] = {}
         for record in read_records(self.folder):
             earlier.setdefault(record["labels"], []).append(record)

@@ -60,6 +60,11 @@ _ARROW_TYPES = {"string": "string", "Int64": "int64", "float64": "float64"}
 _MICROMETRES = {"Å": 1e-4, "nm": 1e-3, "µm": 1.0, "mm": 1e3, "cm": 1e4, "m": 1e6}
 
 
+def table_files() -> tuple[str, ...]:
+    """Names of the files that `write_tables` makes here."""
+    return tuple(name for name in TABLE_FILES if has_parquet() or name.endswith(".csv"))
+
+
 def has_parquet() -> bool:
     """Whether pyarrow is installed."""
     return importlib.util.find_spec("pyarrow") is not None

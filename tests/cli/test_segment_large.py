@@ -214,3 +214,35 @@ def test_small_images_come_before_large_ones(model, cells, stack, tmp_path):
     outcomes = run(work)
     assert [outcome.status for outcome in outcomes] == ["done", "done"]
     assert (tmp_path / "out" / "cells.tif").exists()
+
+
+@pytest.mark.parametrize(
+    ("planes", "chosen"),
+    [("1;0,2", [(1, 0), (1, 2)]), ("all;1", [(0, 1), (1, 1)]), ("all", None)],
+)
+def test_planes_of_two_leading_axes(cli, model, scene, tmp_path, planes, chosen):
+    path, out = tmp_path / "movie.tif", tmp_path / "out"
+    pixels = np.broadcast_to(scene[0], (2, 3, *scene[0].shape))
+    tifffile.imwrite(path, pixels, ome=True, metadata={"axes": "TZYX"})
+    done = cli("segment", path, "-t", "bright", "--planes", planes, "--out", out)
+    assert done.code == 0
+    written = read_image(out / "movie.ome.zarr")
+    assert written.axes == "tzyx"
+    labels = np.asarray(written.data[:])
+    found = [index for index in np.ndindex(2, 3) if labels[index].any()]
+    assert found == (chosen or list(np.ndindex(2, 3)))
+    summary = pd.read_csv(out / "summary.csv", dtype={"plane": str})
+    assert summary["plane"].tolist() == [f"{t},{z}" for t, z in found]
+
+
+def test_classes_of_a_stack_have_one_row_for_all_planes(cli, model, stack, tmp_path):
+    out = tmp_path / "out"
+    options = ["--planes", "all", "--semantic", "--json", "--out", out]
+    done = cli("segment", stack, "-t", "bright", "-t", "nothing", *options)
+    labels = np.asarray(read_image(out / "stack.ome.zarr").data[:])
+    assert np.unique(labels).tolist() == [0, 1]
+    assert done.document["images"][0]["classes"] == {"bright": 1, "nothing": 0}
+    summary = pd.read_csv(out / "summary.csv")
+    assert summary["class"].tolist() == ["bright", "nothing"]
+    assert summary["area_px_total"].tolist() == [np.count_nonzero(labels), 0]
+    assert summary["coverage"][0] == pytest.approx(np.count_nonzero(labels) / labels.size)

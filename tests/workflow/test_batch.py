@@ -4,6 +4,7 @@ import json
 import signal
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pandas as pd
@@ -11,8 +12,14 @@ import pytest
 from skimage.io import imread, imsave
 
 from napari_vlseg.events import Notice, Progress
+from napari_vlseg.prompts import PromptTable
 from napari_vlseg.workflow import run_tables
+from napari_vlseg.workflow.batch import segment_files
+from napari_vlseg.workflow.inputs import find_inputs
+from napari_vlseg.workflow.jobs import plan_jobs
+from napari_vlseg.workflow.outcomes import BatchLedger
 from napari_vlseg.workflow.results_folder import JOURNAL_NAME
+from tests.fakes import BrightnessSegmenter
 from tests.workflow.killed_batch import segment_folder
 
 N_IMAGES = 12
@@ -97,6 +104,40 @@ def test_a_folder_that_is_done_is_kept_and_costs_no_reading(images, tmp_path):
     assert "--redo" in notice.message
 
 
+def test_looking_for_what_is_done_can_be_cancelled_at_once(images, tmp_path, monkeypatch):
+    out = tmp_path / "out"
+    segment_folder(images, out)
+    kept = BatchLedger.kept
+
+    def slowly(*args):
+        time.sleep(0.2)
+        return kept(*args)
+
+    monkeypatch.setattr(BatchLedger, "kept", slowly)
+    found, _ = find_inputs([images], out)
+    jobs = plan_jobs(found, out)
+    work = segment_files(jobs, BrightnessSegmenter(), PromptTable.build("bright"))
+    for _ in range(6):  # 12 images take 2.4 s
+        start = time.monotonic()
+        next(work)
+        assert time.monotonic() - start < 0.5
+
+
+def test_tables_are_written_anew_only_where_something_is_new(images, tmp_path):
+    out = tmp_path / "out"
+    segment_folder(images, out)
+    before = (out / "summary.csv").stat().st_mtime_ns
+    segment_folder(images, out)
+    assert (out / "summary.csv").stat().st_mtime_ns == before
+    (out / "objects.csv").unlink()
+    segment_folder(images, out)
+    assert (out / "objects.csv").exists()
+    (images / "3.png").unlink()
+    (out / "3.tif").unlink()
+    segment_folder(images, out)
+    assert "3.tif" not in pd.read_csv(out / "summary.csv")["labels"].tolist()
+
+
 def test_an_image_or_labels_that_changed_are_done_again(images, tmp_path):
     out = tmp_path / "out"
     segment_folder(images, out)
@@ -131,6 +172,7 @@ def test_tables_tell_of_classes_and_objects(images, tmp_path, monkeypatch):
     assert frame["area_px"].tolist() == objects["area_px"].tolist()
 
     monkeypatch.setattr(run_tables, "has_parquet", lambda: False)
+    (out / "3.tif").unlink()
     segment_folder(images, out)
     assert sorted(path.suffix for path in out.glob("summary.*")) == [".csv"]
 
