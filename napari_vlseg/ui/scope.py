@@ -11,7 +11,7 @@ import numpy as np
 from napari.layers import Image
 from psygnal import Signal
 
-from napari_vlseg.errors import SettingsError
+from napari_vlseg.errors import ImageError, SettingsError
 from napari_vlseg.images import leading_axes, plane_shape
 from napari_vlseg.ui.blockwise.overview import is_huge
 from napari_vlseg.ui.geometry import image_array, plane_axes
@@ -57,13 +57,13 @@ class Scope:
         if image is None:
             return ("plane",)
         view = self._controller.images.view(image)
-        found: list[Kind] = []
-        if max(plane_shape(image_array(image), view)) > VIEW_SIDE:
-            found.append("view")
-        found.append("plane")
-        if prod(self.leading(image)) > 1:
-            found += ["range", "stack"]
-        return tuple(found)
+        try:
+            sides, n_planes = plane_shape(image_array(image), view), prod(self.leading(image))
+        except ImageError:  # the line under the image says what is wrong with it
+            return ("plane",)
+        in_view: tuple[Kind, ...] = ("view",) if max(sides) > VIEW_SIDE else ()
+        of_stack: tuple[Kind, ...] = ("range", "stack") if n_planes > 1 else ()
+        return (*in_view, "plane", *of_stack)
 
     @property
     def kind(self) -> Kind:

@@ -220,8 +220,9 @@ def _wire_run(widget: VlsegWidget) -> None:
 
     def show_scope() -> None:
         image = controller.images.layer
-        leading = () if image is None else scope.leading(image)
-        items = [(kind, described(kind, leading)) for kind in scope.kinds]
+        kinds = scope.kinds
+        leading = scope.leading(image) if image is not None and "stack" in kinds else ()
+        items = [(kind, described(kind, leading)) for kind in kinds]
         widget.run.show_scope(items, scope.kind, scope.planes)
         huge = blockwise.huge
         widget.run.show_region(huge.is_huge(image), huge.is_region(image))

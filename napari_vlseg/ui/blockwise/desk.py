@@ -12,6 +12,7 @@ from weakref import WeakKeyDictionary
 from napari.layers import Image, Labels
 from psygnal import Signal
 
+from napari_vlseg.errors import VlsegError
 from napari_vlseg.events import Event, Notice, Partial, Progress
 from napari_vlseg.images import ImageView, plane_shape
 from napari_vlseg.models.base import DenseSegmenter
@@ -35,6 +36,7 @@ from napari_vlseg.ui.geometry import image_array
 from napari_vlseg.ui.jobs import ModelSettings, compose_job
 from napari_vlseg.ui.progress import Clock
 from napari_vlseg.ui.prompt_editor import Question, question
+from napari_vlseg.ui.results import Place
 from napari_vlseg.ui.runner import Handlers
 from napari_vlseg.ui.scope import Index
 from napari_vlseg.ui.segmenter import MODEL_LANE
@@ -301,39 +303,64 @@ class BlockwiseDesk:
                 self._compose(asked, ready, 1)
 
     def _compose(self, asked: Asked, ready: PlaneReady, tries: int) -> None:
-        controller = self._controller
-        proposals, result = ready.proposals(), ready.result
-        assert result is not None
-        place = replace(controller.place(asked.image, ready.index), view=asked.view)
-        whole = self._is_whole(asked.image, (ready.rows, ready.cols))
-        region = None if whole else (ready.rows, ready.cols)
-        target: Target = controller.results.aim(place, asked.op, self._shown(result), region)
+        controller, said = self._controller, ready.proposals()
+        place = self._place(asked, ready)
 
         def done(written: Written) -> None:
-            load = None
-            if whole:
-                load = kept_proposals(written.made.proposals, result.run, ready.index)
+            is_written = True
             with controller.told():
-                layer = controller.results.write(place, written, load or _nothing)
-                if layer is None and tries < _MOST_TRIES:
-                    self._compose(asked, ready, tries + 1)  # a person drew in the meantime
-                    return
-                if layer is not None:
-                    self._note(asked, layer, ready, whole, written)
-            next_one()
-
-        def next_one() -> None:
-            self._is_composing = False
-            self._coming.put_away(ready.index)
-            asked.gate.leave()
-            self._compose_next()
+                is_written = self._write(asked, ready, place, written)
+                if not is_written and tries == _MOST_TRIES:
+                    # Who never puts the brush down waits for it once.
+                    here = self._place(asked, ready)
+                    again = self._aim(asked, ready, here).compose(said)
+                    is_written = self._write(asked, ready, here, again)
+            if is_written:
+                self._plane_ended(asked, ready)
+            else:
+                self._compose(asked, ready, tries + 1)  # a person drew in the meantime
 
         def failed(text: str) -> None:
             controller.tell(text, "error")
-            next_one()
+            self._plane_ended(asked, ready)
 
-        handlers = Handlers(lambda event: None, done, failed, next_one)
-        controller.runner.start(PLANE_LANE, compose_job(proposals, target), handlers)
+        try:
+            target = self._aim(asked, ready, place)
+        except VlsegError as error:
+            failed(str(error))
+            return
+        ended = partial(self._plane_ended, asked, ready)
+        handlers = Handlers(lambda event: None, done, failed, ended)
+        controller.runner.start(PLANE_LANE, compose_job(said, target), handlers)
+
+    def _place(self, asked: Asked, ready: PlaneReady) -> Place:
+        return replace(self._controller.place(asked.image, ready.index), view=asked.view)
+
+    def _aim(self, asked: Asked, ready: PlaneReady, place: Place) -> Target:
+        """What a plane, or its region, is composed on."""
+        assert ready.result is not None
+        here = (ready.rows, ready.cols)
+        region = None if self._is_whole(asked.image, here) else here
+        shown = self._shown(ready.result)
+        return self._controller.results.aim(place, asked.op, shown, region)
+
+    def _write(self, asked: Asked, ready: PlaneReady, place: Place, written: Written) -> bool:
+        """Put a plane on the labels; False where they are no longer what it was composed on."""
+        assert ready.result is not None
+        load: Callable[[], Proposals | None] = _nothing
+        whole = written.region is None
+        if whole:
+            load = kept_proposals(written.made.proposals, ready.result.run, ready.index)
+        layer = self._controller.results.write(place, written, load)
+        if layer is not None:
+            self._note(asked, layer, ready, whole, written)
+        return layer is not None
+
+    def _plane_ended(self, asked: Asked, ready: PlaneReady) -> None:
+        self._is_composing = False
+        self._coming.put_away(ready.index)
+        asked.gate.leave()
+        self._compose_next()
 
     def _note(
         self, asked: Asked, layer: Labels, ready: PlaneReady, whole: bool, written: Written

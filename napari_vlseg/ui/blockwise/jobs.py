@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from napari_vlseg.events import Event, Partial, Progress, Work
+from napari_vlseg.events import Partial, Progress, Work
 from napari_vlseg.models.base import DenseSegmenter
 from napari_vlseg.prompts import PromptTable
 from napari_vlseg.proposals import PostProcess, Proposals
@@ -157,17 +157,30 @@ def blocks_job(
         out=_Nowhere(),
         watch=known.append,
     )
-    waiting = set(request.planes)
-    for event in _until_done(work, waiting):
-        yield event
-        if isinstance(event, Partial) and event.index in waiting:
-            (labelling,) = known
-            if labelling.is_labelled(labelling.run.planes.index(event.index)):
-                waiting.discard(event.index)
-                yield from gate.enter()
-                yield (yield from _ready(finish_plane, labelling, event.index))
+    try:
+        yield from _handed_over(work, known, gate)
+    finally:
+        work.close()  # no labels as a whole are needed
     yield from gate.drain()
     return known[0].run
+
+
+def _handed_over(work: Work[BlockResult], known: list[Labelling], gate: Gate) -> Work[None]:
+    """Planes in the order of the run, whichever is done first: so their objects have the same
+    numbers wherever blocks are answered."""
+    place = 0
+    for event in work:
+        yield event
+        if not isinstance(event, Partial):
+            continue
+        (labelling,) = known
+        planes = labelling.run.planes
+        while place < len(planes) and labelling.is_labelled(place):
+            yield from gate.enter()
+            yield (yield from _ready(finish_plane, labelling, planes[place]))
+            place += 1
+        if place == len(planes):
+            return
 
 
 @dataclass(frozen=True)
@@ -301,14 +314,3 @@ def _progress_alone(work: Work[BlockResult], done: int, total: int) -> Work[Bloc
             return stop.value
         if isinstance(event, Progress):
             yield Progress("drawing labels", done, total)
-
-
-def _until_done(work: Work[BlockResult], waiting: set[Index]) -> Iterator[Event]:
-    """The events of a run, until all planes were handed over: no labels as a whole are needed."""
-    try:
-        for event in work:
-            yield event
-            if not waiting:
-                return
-    finally:
-        work.close()

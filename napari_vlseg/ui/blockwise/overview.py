@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from napari.layers import Image, Labels
 
+from napari_vlseg.errors import ImageError
 from napari_vlseg.images import ImageView, plane_shape
 from napari_vlseg.ui.geometry import geometry, image_array, plane_key
 from napari_vlseg.ui.layers import METADATA_KEY, insert_above
@@ -23,7 +24,10 @@ _COARSEST = 1024
 
 def is_huge(image: Image, view: ImageView) -> bool:
     """Whether planes of an image are too large to be edited as a whole."""
-    height, width = plane_shape(image_array(image), view)
+    try:
+        height, width = plane_shape(image_array(image), view)
+    except ImageError:
+        return False
     return max(height, width) > LONGEST_SIDE or height * width > MOST_PIXELS
 
 
