@@ -16,8 +16,9 @@ from napari_vlseg.ui.objects import is_one_of
 from napari_vlseg.ui.volumes import make_volume
 
 LONGEST_SIDE = 16_384
-MOST_PIXELS = 100_000_000
-"""Beyond either a plane is shown as a pyramid: graphics cards hold no larger one."""
+MOST_PIXELS = 50_000_000
+"""Beyond either a plane is shown as a pyramid: graphics cards hold no longer side, and drawing
+all of a larger plane anew holds the window up."""
 
 _COARSEST = 1024
 
