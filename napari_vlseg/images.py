@@ -18,7 +18,7 @@ from napari_vlseg.planes import (
     with_channels,
 )
 from napari_vlseg.source_image import Placement, SourceImage, label_axes
-from napari_vlseg.stack_contrast import fixed_contrast
+from napari_vlseg.stack_contrast import fixed_contrast, lasting_view
 
 __all__ = [
     "Channel",
@@ -32,6 +32,7 @@ __all__ = [
     "has_hash",
     "label_axes",
     "label_names",
+    "lasting_view",
     "leading_axes",
     "level_for",
     "pixels_sha256",

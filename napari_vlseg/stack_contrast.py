@@ -16,6 +16,7 @@ from napari_vlseg.planes import (
     ImageView,
     PlaneAxes,
     as_array,
+    leading_axes,
     plane_axes,
     read_part,
     shown_channels,
@@ -82,6 +83,30 @@ def fixed_contrast(
             for c in channels
         ),
     )
+
+
+def lasting_view(data: Any, view: ImageView | None = None, levels: Sequence[Any] = ()) -> ImageView:
+    """How any plane of an image is looked at: a stack has one contrast, a lone plane its own.
+
+    Parameters
+    ----------
+    data, view, levels
+        See `fixed_contrast`.
+
+    Returns
+    -------
+    ImageView
+        The view itself where there is only one plane.
+
+    Raises
+    ------
+    ImageError
+        As `fixed_contrast`.
+    """
+    view, data = view or ImageView(), as_array(data)
+    if all(int(data.shape[axis]) == 1 for axis in leading_axes(data, view)):
+        return view
+    return fixed_contrast(data, view, levels)
 
 
 def _sampled_contrast(

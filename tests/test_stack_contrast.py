@@ -11,7 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_vlseg.errors import ImageError
-from napari_vlseg.images import Channel, ImageView, extract_plane, extract_window, fixed_contrast
+from napari_vlseg.images import (
+    Channel,
+    ImageView,
+    extract_plane,
+    extract_window,
+    fixed_contrast,
+    lasting_view,
+)
 from napari_vlseg.stack_contrast import EXACT_PIXELS
 
 from .test_images import arrays_and_views
@@ -178,3 +185,12 @@ def test_the_exact_size_is_that_of_a_large_camera() -> None:
 def test_a_window_that_is_not_in_the_plane_is_named(rows: slice, cols: slice) -> None:
     with pytest.raises(ImageError, match="lies within the image"):
         extract_window(np.zeros((8, 9)), (), rows, cols)
+
+
+def test_a_lone_plane_keeps_its_own_contrast_and_a_stack_has_one():
+    plane = np.arange(100, dtype=np.uint8).reshape(10, 10)
+    assert lasting_view(plane[np.newaxis]) == ImageView()
+    stack = np.stack([plane, plane + 100])
+    assert lasting_view(stack) == fixed_contrast(stack)
+    chosen = ImageView(contrast=(3.0, 9.0))
+    assert lasting_view(stack, chosen) == chosen

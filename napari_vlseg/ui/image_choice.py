@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -14,6 +15,7 @@ from napari.layers import Image
 from psygnal import Signal
 
 from napari_vlseg.errors import ImageError
+from napari_vlseg.events import Progress, Work
 from napari_vlseg.images import (
     Channel,
     ImageView,
@@ -27,6 +29,8 @@ from napari_vlseg.ui.geometry import image_array
 from napari_vlseg.ui.layer_view import view_of
 from napari_vlseg.ui.layers import is_heatmap
 from napari_vlseg.ui.thinned import stored_levels
+
+_TICK_S = 0.1
 
 
 class Whole:
@@ -52,6 +56,15 @@ class Whole:
             if self._fixed is None:
                 self._fixed = fixed_contrast(self.data, self.view, self.levels)
             return self._fixed
+
+    def look(self) -> Work[ImageView]:
+        """As `fixed_view`, with events meanwhile: files may be slow."""
+        reading = ThreadPoolExecutor(1, "contrast")
+        found = reading.submit(self.fixed_view)
+        reading.shutdown(wait=False)
+        while not wait([found], timeout=_TICK_S).done:
+            yield Progress("looking at the contrast", 0, 0)
+        return found.result()
 
 
 @dataclass(frozen=True, eq=False)

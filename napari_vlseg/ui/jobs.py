@@ -150,6 +150,8 @@ def segment_job(
     if outliner is not None:
         check_instances(postprocess.mode)
     model = yield from models.get(settings)
+    if snapshot.whole is not None:
+        yield from snapshot.whole.look()
     plane = snapshot.plane()
     proposals = yield from propose_refined(
         model,

@@ -85,7 +85,13 @@ KEYS = (
     Key("keys", "Alt+Shift+/", "Alt-Shift-/", "Show these keys"),
 )
 
-_FOR_STACKS = frozenset(("propagate", "propagate_again", "link_planes", "show_tracks"))
+_APART = frozenset(
+    (
+        *("next_scope", "propagate", "propagate_again", "link_planes", "show_tracks"),
+        *("train", "stop_training", "live"),
+    )
+)
+"""Actions that the list of keys shows in a group of their own, so that it fits on a screen."""
 
 CLICK_KEYS = (
     ("click_commit", "C", "Commit: new, or in place of the one taken up"),
@@ -235,18 +241,18 @@ def register_keys(
 
 def key_texts() -> list[tuple[str, list[tuple[str, str]]]]:
     """Groups of keys and what they do, for people."""
-    everywhere, stacks = (
+    everywhere, apart = (
         [
             (key.qt.replace("Return", "Enter"), key.text)
             for key in KEYS
-            if (key.action in _FOR_STACKS) == wanted
+            if (key.action in _APART) == wanted
         ]
         for wanted in (False, True)
     )
     clicks = [(key, text) for _, key, text in CLICK_KEYS]
     return [
         ("Everywhere", everywhere),
-        ("Everywhere, for stacks", stacks),
+        ("Everywhere, for stacks and to train", apart),
         ("On the canvas", list(EDIT_KEYS)),
         ("On the canvas, with a click tool", [*CLICK_GESTURES, *clicks]),
         ("In review: list and canvas", [(key, text) for _, key, text in REVIEW_KEYS]),

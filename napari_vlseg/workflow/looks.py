@@ -21,6 +21,7 @@ from napari_vlseg.files import atomic_write_text
 from napari_vlseg.images import (
     SourceImage,
     extract_plane,
+    lasting_view,
     leading_axes,
     read_image,
     with_channels,
@@ -173,7 +174,7 @@ def middle_plane(source: SourceImage, prompts: PromptTable | None = None) -> np.
         view = with_channels(view, prompts.channels, source.data)
     axes = leading_axes(source.data, view)
     index = tuple(source.data.shape[axis] // 2 for axis in axes)
-    return extract_plane(source.data, index, view)
+    return extract_plane(source.data, index, lasting_view(source.data, view, source.levels))
 
 
 def image_stamp(worklist: Worklist, position: int, entry: ImageEntry | None) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +11,13 @@ import numpy as np
 import pytest
 
 from napari_vlseg.errors import SettingsError
-from napari_vlseg.events import run
+from napari_vlseg.events import Progress, run
+from napari_vlseg.images import ImageView, fixed_contrast
 from napari_vlseg.prompts import PromptTable
 from napari_vlseg.proposals import PostProcess
 from napari_vlseg.ui.blockwise.folders import forget_old_runs
 from napari_vlseg.ui.controller import Controller
+from napari_vlseg.ui.image_choice import Whole
 from napari_vlseg.ui.scope import parse_planes
 from napari_vlseg.workflow.blocks.segmenting import segment_blocks
 from napari_vlseg.workflow.blocks.sources import BlockSource
@@ -234,3 +238,46 @@ def test_runs_that_nobody_touched_for_long_are_forgotten(folder: Path) -> None:
     assert forget_old_runs(folder) == 0
     assert forget_old_runs(folder, longest_s=-1) == 1
     assert not list(folder.glob("*/"))
+
+
+def test_planes_of_a_stack_have_one_contrast_however_they_are_segmented() -> None:
+    bright, dim = blobs(), (blobs() * 0.2).astype(np.uint8)
+    controller = asked(np.stack([bright, dim]), plane=1)
+    segment(controller, "plane")
+    assert not np.asarray(labels_of(controller).data[1]).any(), "it is dark beside the other one"
+    segment(controller, "stack")
+    held = np.asarray(labels_of(controller).data)
+    assert [bool(plane.any()) for plane in held] == [True, False]
+    controller.images.set_view(
+        replace(controller.images.view(controller.images.require()), contrast=(0, 50))
+    )
+    segment(controller, "plane")
+    assert np.asarray(labels_of(controller).data[1]).any(), "the person's contrast wins"
+
+
+class Slow:
+    """An image that takes its time."""
+
+    def __init__(self, array: np.ndarray) -> None:
+        self.shape, self.dtype, self.ndim = array.shape, array.dtype, array.ndim
+        self.n_read = 0
+        self._array = array
+
+    def __getitem__(self, key: Any) -> np.ndarray:
+        time.sleep(0.12)
+        self.n_read += 1
+        return self._array[key]
+
+
+def test_looking_at_a_slow_stack_can_be_broken_off() -> None:
+    whole = Whole(Slow(stack()), ImageView())
+    work = whole.look()
+    started = time.monotonic()
+    event = next(work)
+    work.close()
+    assert time.monotonic() - started < 0.5
+    assert isinstance(event, Progress)
+    assert run(whole.look()) == fixed_contrast(stack())
+    read = whole.data.n_read
+    assert run(whole.look()) == whole.fixed_view()
+    assert whole.data.n_read == read, "once is enough"

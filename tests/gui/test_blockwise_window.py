@@ -265,3 +265,28 @@ def test_a_key_goes_through_the_scopes(opened: Any, qtbot: Any) -> None:
     assert seen == ["range", "stack", "plane"]
     press_key(qtbot, opened, Qt.Key.Key_Down, ALT | SHIFT)
     assert opened.run.scope.currentData() == "range"
+
+
+def test_what_the_canvas_shows_of_a_large_plane_is_segmented(
+    make_widget: Callable[..., Any], qtbot: Any
+) -> None:
+    widget = make_widget()
+    controller, viewer = widget.controller, widget.controller.viewer
+    image = viewer.add_image(np.tile(blobs(), (30, 20)), name="wide", scale=(0.5, 0.5))
+    type_phrase(qtbot, widget, "nuclei")
+    camera = getattr(viewer, "scene", viewer).camera  # before napari 0.9 the viewer has it
+    camera.center, camera.zoom = (0, 150, 200), 4
+    qtbot.wait(50)
+    rows, cols = controller.scope.window(image)
+    height, width = canvas_of(widget).height(), canvas_of(widget).width()
+    assert abs((rows.start + rows.stop) / 2 - 300) < 10
+    assert abs((cols.start + cols.stop) / 2 - 400) < 10
+    assert abs((rows.stop - rows.start) - height / 2) < 10
+    assert abs((cols.stop - cols.start) - width / 2) < 10
+    choose(qtbot, widget, "view")
+    qtbot.keyClick(widget, Qt.Key.Key_Return, CONTROL)
+    wait_idle(qtbot, widget)
+    held = np.asarray(controller.labels.data)
+    assert held[rows, cols].any()
+    assert not held[-500:].any()
+    assert [layer.name for layer in viewer.layers] == ["wide", "wide — vlseg"]

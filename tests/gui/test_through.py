@@ -236,6 +236,22 @@ def test_a_correction_redoes_what_depends_on_it(widget: Any, qtbot: Any) -> None
     assert not widget.through.again.isEnabled()
 
 
+def test_a_later_session_knows_from_the_journal_what_follows(widget: Any, qtbot: Any) -> None:
+    outline(qtbot, widget, 2, 16, 22)
+    press(qtbot, widget, widget.through.propagate)
+    through, layer = widget.controller.through, widget.controller.labels
+    through._followed.clear()  # as after opening the project again
+    widget.controller.viewer.dims.set_point(0, 5 * 2.0)
+    before = layer.data.copy()
+    erased = np.nonzero((layer.data[5] == 1) & (np.arange(SIDE)[:, None] < 12))
+    layer.data_setitem((np.full(len(erased[0]), 5), *erased), 0)
+    widget.controller.look_at_edits()
+    assert through.corrected == ((1, 5),)
+    press(qtbot, widget, widget.through.again)
+    np.testing.assert_array_equal(layer.data[:5], before[:5])
+    assert [(plane == 1).any() for plane in layer.data] == [True] * N_PLANES
+
+
 def test_it_can_be_stopped_and_the_window_goes_on(make_widget: Any, qtbot: Any) -> None:
     model = BrightModel()
     widget = make_widget(clicks=model)

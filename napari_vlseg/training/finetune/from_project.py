@@ -12,7 +12,7 @@ from napari_vlseg.corrections.store import ImageEntry, Project
 from napari_vlseg.corrections.stored_edits import read_stored
 from napari_vlseg.errors import VlsegError
 from napari_vlseg.events import Notice, Progress, Work
-from napari_vlseg.images import ImageView, SourceImage, extract_plane
+from napari_vlseg.images import ImageView, SourceImage, extract_plane, lasting_view
 from napari_vlseg.training.finetune.corrected import CorrectedPlane, reviewed_pixels
 from napari_vlseg.workflow.worklist import worklist_of
 
@@ -89,13 +89,16 @@ def _planes(
     classes = dict(zip(kept["label"].astype(int), kept["class"].astype(str), strict=True))
     rejected = rejected_masks(entry, objects, labels.shape)
     source: SourceImage | None = None
+    shown = ImageView()
     for index in np.ndindex(labels.shape[:-2]):
         plane, turned_down = labels[index], rejected.get(index, [])
         if not is_done and not turned_down and not np.isin(plane, list(classes)).any():
             continue
-        source = source or entry.load_image()
+        if source is None:
+            source = entry.load_image()
+            shown = lasting_view(source.data, view or source.view, source.levels)
         found = CorrectedPlane(
-            extract_plane(source.data, index, view or source.view),
+            extract_plane(source.data, index, shown),
             plane,
             classes,
             reviewed_pixels(plane, classes, turned_down, everything=is_done),

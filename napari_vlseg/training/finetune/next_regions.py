@@ -10,7 +10,7 @@ from napari_vlseg.corrections.store import Project
 from napari_vlseg.corrections.worklist import Worklist
 from napari_vlseg.errors import ImageError, ProjectError
 from napari_vlseg.events import Notice, Progress, Work
-from napari_vlseg.images import extract_plane, leading_axes
+from napari_vlseg.images import extract_plane, lasting_view, leading_axes
 from napari_vlseg.models.base import DenseSegmenter
 from napari_vlseg.prompts import PromptTable
 from napari_vlseg.training.finetune.from_project import corrected_planes
@@ -116,7 +116,8 @@ def suggest_regions(
             continue
         axes = leading_axes(source.data, source.view)
         index = tuple(source.data.shape[axis] // 2 for axis in axes)
-        plane = extract_plane(source.data, index, source.view)
+        shown = lasting_view(source.data, source.view, source.levels)
+        plane = extract_plane(source.data, index, shown)
         proposals = yield from propose(model, plane, prompts, cache=cache)
         choices = choose_regions(
             plane,

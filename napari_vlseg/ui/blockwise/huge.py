@@ -71,6 +71,7 @@ def overview_job(
         Partial results are in the overview already.
     """
     model = yield from models.get(request.settings)
+    yield from request.whole.look()
     work = segment_blocks(
         source_of(request.whole),
         model,

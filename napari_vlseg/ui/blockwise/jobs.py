@@ -138,7 +138,7 @@ def blocks_job(
     """
     model = yield from models.get(request.settings)
     forget_old_runs(request.folder)
-    yield Progress("looking at the contrast", 0, 0)
+    yield from request.whole.look()
     source = source_of(request.whole)
     known: list[Labelling] = []
     work = segment_blocks(

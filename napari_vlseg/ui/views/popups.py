@@ -29,7 +29,7 @@ from napari_vlseg.ui.views.parts import Popup, clear, hint
 DEVICES = ("auto", "cpu", "cuda", "mps")
 CLUSTER = "cluster"
 PRECISIONS = ("auto", "float32", "bfloat16", "float16")
-_MOST_ROWS = 28
+_MOST_ROWS = 35
 """Keys in a column: as many as fit on a small screen."""
 EDGES = (("auto", None), ("on", True), ("off", False))
 

@@ -13,7 +13,7 @@ from napari_vlseg.events import Progress, Work
 from napari_vlseg.images import (
     ImageView,
     extract_plane,
-    fixed_contrast,
+    lasting_view,
     leading_axes,
     read_image,
 )
@@ -129,8 +129,7 @@ def ahead_job(
         source = read()
         shown = source.view if view is None else carried_view(view, source.data, source.view)
         axes = leading_axes(source.data, shown)
-        if any(source.data.shape[axis] > 1 for axis in axes):  # as the window looks at a stack
-            shown = fixed_contrast(source.data, shown)
+        shown = lasting_view(source.data, shown, source.levels)
         plane = extract_plane(source.data, first_index(source.data.shape, axes), shown)
         for encoding in models:
             scale = encoding.working_scale

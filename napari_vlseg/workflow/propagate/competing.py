@@ -87,8 +87,11 @@ def _rivals(chosen: Mapping[int, Candidate], most_overlap: float) -> list[list[i
     """Groups of objects that claim the same pixels."""
     groups: list[set[int]] = []
     numbers = list(chosen)
+    boxes = np.array([_box(chosen[number].outline) for number in numbers]).reshape(-1, 4)
     for place, first in enumerate(numbers):
-        for second in numbers[place + 1 :]:
+        later = boxes[place + 1 :]
+        meets = (later[:, :2] < boxes[place, 2:]).all(1) & (later[:, 2:] > boxes[place, :2]).all(1)
+        for second in (numbers[place + 1 + n] for n in np.flatnonzero(meets)):
             if _overlap(chosen[first], chosen[second]) > most_overlap:
                 touching = [group for group in groups if group & {first, second}]
                 groups = [group for group in groups if group not in touching]
@@ -124,6 +127,11 @@ def _overlap(first: Candidate, second: Candidate) -> float:
     smaller = min(np.count_nonzero(a.mask), np.count_nonzero(b.mask))
     shared = np.count_nonzero(_part(a, rows, cols) & _part(b, rows, cols))
     return float(shared / smaller) if smaller else 0.0
+
+
+def _box(outline: SoftOutline) -> tuple[int, int, int, int]:
+    rows, cols = outline.window
+    return rows.start, cols.start, rows.stop, cols.stop
 
 
 def _part(outline: SoftOutline, rows: slice, cols: slice) -> npt.NDArray[np.bool_]:
