@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -128,10 +129,11 @@ def write_proposals(
     }
     goes_by_blocks = isinstance(question, TextQuestion) and len(runner.models) == 1
     batch = _Batch(jobs, BatchLedger(jobs[0].out, facts, redo), selection, goes_by_blocks)
-    try:
-        yield from batch.run(question, runner)
-    finally:  # also when cancelled: labels that were replaced need their new records
-        batch.ledger.publish()
+    with ThreadPoolExecutor(1, "write-tables") as batch.tables:
+        try:
+            yield from batch.run(question, runner)
+        finally:  # also when cancelled: labels that were replaced need their new records
+            batch.tables.submit(batch.ledger.publish).result()
     outcomes = tuple(batch.outcomes[number] for number in range(len(jobs)))
     for message in closing_notices(outcomes):
         yield Notice(message)
@@ -156,6 +158,8 @@ class _Batch:
     selection: Selection
     goes_by_blocks: bool
     outcomes: dict[int, Outcome] = field(default_factory=dict)
+    tables: ThreadPoolExecutor | None = None
+    _publishing: Future[None] | None = None
     _read: dict[int, _Read] = field(default_factory=dict)
     _large: dict[int, _Read] = field(default_factory=dict)
     _settled: queue.SimpleQueue[tuple[int, Outcome | VlsegError, bool]] = field(
@@ -246,8 +250,11 @@ class _Batch:
             except VlsegError as error:
                 yield from self._fail(number, str(error))
             else:
+                # No event since the files were replaced: cancelled there, they would keep the
+                # records of their predecessors.
                 done = self.ledger.done(job, read.source, answer.proposals, read.stamp)
                 self.outcomes[number] = done
+                self._publish()
         yield self._progress()
 
     def _take_large(
@@ -262,6 +269,22 @@ class _Batch:
             yield from self._fail(number, str(error))
         else:
             self.outcomes[number] = self.ledger.done_large(job, source, found, read.stamp)
+            self._publish()
+
+    def _publish(self) -> None:
+        """Have records and tables written, now and then, while this goes on.
+
+        Raises
+        ------
+        ExportError
+            If the last time failed.
+        """
+        if self._publishing is not None:
+            if not self._publishing.done():
+                return
+            self._publishing.result()
+        if self.tables is not None:
+            self._publishing = self.tables.submit(self.ledger.publish, now=False)
 
     def _fail(self, number: int, error: str, is_image: bool = True) -> Work[None]:
         job = self.jobs[number]

@@ -116,7 +116,6 @@ class BatchLedger:
             records=tuple(object_records(str(job.image), job.name, proposals)),
         )
         self._folder.add(entry)
-        self._folder.publish(now=False)
         return _outcome(job, entry, "done")
 
     def check_large(self, job: Job) -> None:
@@ -152,7 +151,6 @@ class BatchLedger:
             records_file=job.large_records.relative_to(job.out).as_posix(),
         )
         self._folder.add(entry)
-        self._folder.publish(now=False)
         remove_blocks(job)
         return _outcome(job, entry, "done")
 
@@ -163,9 +161,9 @@ class BatchLedger:
         self._folder.add(RunEntry(job.name, str(job.image), status, error))
         return Outcome(str(job.image), error=error, status=status)
 
-    def publish(self) -> None:
-        """Write records and tables of the folder."""
-        self._folder.publish()
+    def publish(self, *, now: bool = True) -> None:
+        """Write records and tables of the folder; see `ResultsFolder.publish`."""
+        self._folder.publish(now=now)
 
 
 def closing_notices(outcomes: Sequence[Outcome]) -> list[str]:

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import mmap
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -12,6 +17,7 @@ from napari_vlseg.models.adapters import Adapter, BaseModel, write_adapter
 from napari_vlseg.models.registry import load
 from napari_vlseg.prompts import ClassPrompt
 from napari_vlseg.samples import load_sample
+from napari_vlseg.workflow.distributed.allocator import keep_freed_memory
 from napari_vlseg.workflow.distributed.models import prepare_steps
 from napari_vlseg.workflow.distributed.recipes import ModelRecipe
 from napari_vlseg.workflow.distributed.remote import remote_segmenter
@@ -46,6 +52,25 @@ def test_an_adapter_travels_as_it_is(cluster, adapter):
         wanted, _ = model.condition(ClassPrompt("gizmo", ("gizmo",)))
         maps.append(model.predict(model.encode(plane), [wanted]))
     np.testing.assert_array_equal(*maps)
+
+
+@pytest.mark.skipif(not keep_freed_memory(), reason="memory is not managed by glibc here")
+def test_workers_take_tensors_from_memory_that_they_have():
+    program = (
+        "import resource, sys, numpy as np\n"
+        "from napari_vlseg.workflow.distributed.allocator import keep_freed_memory\n"
+        "if sys.argv[1] == 'kept': keep_freed_memory()\n"
+        "for _ in range(400): np.ones(1 << 17)\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt)"
+    )
+    environment = {**os.environ, "MALLOC_TRIM_THRESHOLD_": "65536"}  # as dask's nanny has it
+    faults = {}
+    for way in ("given back", "kept"):
+        command = [sys.executable, "-c", program, way]
+        done = subprocess.run(command, env=environment, capture_output=True, check=True)
+        faults[way] = int(done.stdout)
+    pages = 400 * (1 << 20) // mmap.PAGESIZE
+    assert faults["given back"] - faults["kept"] > 0.9 * pages
 
 
 def test_models_by_name_or_path_do_not_travel(tmp_path):

@@ -31,6 +31,7 @@ from napari_vlseg.workflow.blocks.tasks import (
     BlockTask,
     answer_steps,
 )
+from napari_vlseg.workflow.distributed.allocator import keep_freed_memory
 from napari_vlseg.workflow.distributed.recipes import ModelRecipe
 from napari_vlseg.workflow.plane_tasks import PlaneAnswer, PlaneQuestion, PlaneTask, answer_plane
 
@@ -139,6 +140,7 @@ def loaded(recipe: ModelRecipe) -> AnyModel:
     ModelError
         If it can't be loaded here.
     """
+    keep_freed_memory()
     try:
         if not recipe.content:
             return _load(recipe.name, recipe)
