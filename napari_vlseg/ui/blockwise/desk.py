@@ -40,8 +40,9 @@ from napari_vlseg.ui.results import Place
 from napari_vlseg.ui.runner import Handlers
 from napari_vlseg.ui.scope import Index
 from napari_vlseg.ui.segmenter import MODEL_LANE
+from napari_vlseg.workflow.blocks.answering import STAGE
 from napari_vlseg.workflow.blocks.results import BlockResult
-from napari_vlseg.workflow.blocks.segmenting import STAGE, Focus
+from napari_vlseg.workflow.blocks.segmenting import Focus
 from napari_vlseg.workflow.blocks.tasks import BlockRunner
 
 if TYPE_CHECKING:

@@ -18,7 +18,8 @@ from napari_vlseg.ui.blockwise.folders import forget_old_runs
 from napari_vlseg.ui.image_choice import Whole
 from napari_vlseg.ui.jobs import ModelSettings, ModelSource
 from napari_vlseg.ui.packing import Packed
-from napari_vlseg.workflow.blocks.finishing import Labelling, finish, finish_plane
+from napari_vlseg.workflow.blocks.finishing import finish, finish_plane
+from napari_vlseg.workflow.blocks.labeller import Labelling
 from napari_vlseg.workflow.blocks.results import BlockResult, BlockRun
 from napari_vlseg.workflow.blocks.segmenting import Focus, segment_blocks
 from napari_vlseg.workflow.blocks.sources import BlockSource

@@ -13,6 +13,7 @@ from itertools import product
 
 import numpy as np
 
+from napari_vlseg.events import Progress, Work
 from napari_vlseg.tiling import TilePlan
 from napari_vlseg.workflow.blocks.sources import BlockSource, Index
 
@@ -44,7 +45,7 @@ class Background:
     pixels: np.ndarray | None = None
 
     @classmethod
-    def of(cls, source: BlockSource, planes: Sequence[Index], side: int) -> Background:
+    def search(cls, source: BlockSource, planes: Sequence[Index], side: int) -> Work[Background]:
         """Look for it in windows that are spread over some planes: the commonest flat colour.
 
         Parameters
@@ -54,10 +55,16 @@ class Background:
             Of which three are looked at.
         side : int
             Of the windows, in pixels.
+
+        Yields
+        ------
+        Progress
+            After each window, which may take a while to read.
         """
         places = list(_spread(source.shape, planes, side))
         flat = []
-        for place in places:
+        for number, place in enumerate(places):
+            yield Progress("looking for the background", number, len(places))
             cells = _cells(source.look(*place))
             if _is_flat(cells):
                 flat.append((cells.mean(axis=(0, 1)), place))

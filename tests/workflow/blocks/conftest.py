@@ -17,7 +17,7 @@ def small_blocks(monkeypatch):
     """Blocks of 128 pixels that share 32, and a halo of 24."""
     monkeypatch.setattr(grids, "BLOCK_SIDE", SIDE)
     monkeypatch.setattr(grids, "_OVERLAP", 32)
-    monkeypatch.setattr("napari_vlseg.workflow.blocks.finishing.HALO", 24)
+    monkeypatch.setattr("napari_vlseg.workflow.blocks.labeller.HALO", 24)
 
 
 @pytest.fixture
