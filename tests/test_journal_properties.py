@@ -80,7 +80,7 @@ def every_kind_comes_up_on_every_plane(worked: Worked) -> None:
     edits = list(worked.ledger.edits())
     kinds = {edit.op for edit in edits}
     planes = {plane for edit in edits if edit.pixels for plane in edit.pixels.planes(SHAPE)}
-    assert kinds == set(OPS) - {"import", "threshold", "other"}
+    assert kinds == set(OPS) - {"import", "threshold", "propagate", "link", "other"}
     assert planes == set(np.ndindex(SHAPE[:2]))
     assert worked.ledger.last >= N_EDITS
     assert len(worked.past) > N_EDITS / 2

@@ -126,7 +126,7 @@ def test_a_thumbnail_shows_image_frame_and_a_bright_outline() -> None:
 
 
 def test_what_can_not_be_drawn_is_no_picture() -> None:
-    nothing = np.full((8, 8), np.nan, np.float32)
+    nothing = np.full((8, 8), 1j)
     mask = np.ones((8, 8), bool)
     made = run(develop([shot("good"), shot("bad", data=nothing, mask=mask)]))
     assert made["bad"] is None

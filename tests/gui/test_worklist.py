@@ -150,7 +150,7 @@ def test_encoding_ahead_rests_while_a_person_waits() -> None:
         return waits.pop(0) if waits else False
 
     class Source:
-        data, view = blobs(), ImageView()
+        data, view, levels = blobs(), ImageView(), ()
 
     model, cache = BrightnessModel(), EmbeddingCache()
     seen = []
