@@ -7,10 +7,13 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+
+from tests.warm_commands import warm_commands
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -45,7 +48,7 @@ def with_code() -> list[Path]:
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("page", with_code(), ids=lambda page: str(page.relative_to(ROOT)))
-def test_the_code_of_a_page_runs_in_order(page, tmp_path, monkeypatch):
+def test_the_code_of_a_page_runs_in_order(page, commands, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.delenv("DISPLAY", raising=False)
@@ -57,13 +60,24 @@ def test_the_code_of_a_page_runs_in_order(page, tmp_path, monkeypatch):
             padding = "\n" * (block.line - 1)  # so that a traceback names the line of the page
             exec(compile(padding + block.code, str(page), "exec"), namespace)  # noqa: S102 - our own
         else:
-            run_shell(block, page)
+            run_shell(block, page, commands)
 
 
-def run_shell(block: Block, page: Path) -> None:
+@pytest.fixture(scope="session")
+def commands(tmp_path_factory) -> Iterator[list[str]]:
+    """Folders for the front of PATH: the commands of this environment, warm ones first."""
+    installed = str(Path(sys.executable).parent)
+    if sys.platform != "linux":  # elsewhere a fork of a process with libraries like torch breaks
+        yield [installed]
+        return
+    with warm_commands(tmp_path_factory.mktemp("warm")) as warm:
+        yield [str(warm), installed]
+
+
+def run_shell(block: Block, page: Path, commands: list[str]) -> None:
     if shutil.which("bash") is None:
         pytest.skip("there is no bash to run the page's commands")
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    path = os.pathsep.join([*commands, os.environ["PATH"]])
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", block.code],
         env={**os.environ, "PATH": path},
