@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from itertools import product
 from math import prod
 from typing import Any
 
@@ -33,6 +32,8 @@ _THINNING = 2  # of the rows and columns of a window every second one is counted
 # Fractional parts of the golden ratio and of √2, √3, √5 and √7: multiples of such numbers fill
 # an interval evenly, so that no two axes of a stack are walked in step.
 _SPREAD = (0.6180339887, 0.4142135624, 0.7320508076, 0.2360679775, 0.6457513111)
+# Inverses of the plastic number and of its square: the sequence R₂.
+_PLASTIC = np.array([0.7548776662466927, 0.5698402909980532])
 
 
 def fixed_contrast(
@@ -159,13 +160,14 @@ def _windows(shape: Sequence[int], axes: PlaneAxes) -> Iterator[list[int | slice
     n_rows, n_cols = int(shape[axes.rows]), int(shape[axes.cols])
     most = min(max(EXACT_PIXELS // (n_rows * n_cols), _LEAST_PLANES), _MOST_PLANES)
     planes = _some_planes([int(shape[axis]) for axis in axes.leading], most)
-    grid = _grid(n_rows, n_cols, max(_WINDOWS // len(planes), 1))
-    for plane, (rows, cols) in product(planes, grid):
-        window: list[int | slice] = [slice(None)] * len(shape)
-        for axis, position in zip(axes.leading, plane, strict=True):
-            window[axis] = position
-        window[axes.rows], window[axes.cols] = rows, cols
-        yield window
+    count = max(_WINDOWS // len(planes), 1)
+    for number, plane in enumerate(planes):
+        for rows, cols in spread_windows((n_rows, n_cols), _SIDE, count, number * count):
+            window: list[int | slice] = [slice(None)] * len(shape)
+            for axis, position in zip(axes.leading, plane, strict=True):
+                window[axis] = position
+            window[axes.rows], window[axes.cols] = rows, cols
+            yield window
 
 
 def _some_planes(lengths: Sequence[int], most: int) -> list[tuple[int, ...]]:
@@ -182,16 +184,42 @@ def _some_planes(lengths: Sequence[int], most: int) -> list[tuple[int, ...]]:
     return sorted({tuple(int(p) for p in place) for place in zip(*positions, strict=True)})
 
 
-def _grid(n_rows: int, n_cols: int, count: int) -> list[tuple[slice, slice]]:
-    """Windows on a grid over a plane, about `count` of them; each starts where a chunk may."""
-    most_rows, most_cols = -(-n_rows // _SIDE), -(-n_cols // _SIDE)
-    rows = min(max(round((count * n_rows / n_cols) ** 0.5), 1), most_rows, count)
-    cols = min(count // rows, most_cols)
-    rows = min(count // cols, most_rows)
-    return list(product(_stretches(n_rows, rows), _stretches(n_cols, cols)))
+def spread_windows(
+    shape: tuple[int, int], side: int, count: int, first: int = 0
+) -> list[tuple[slice, slice]]:
+    """Windows spread over a plane: all of it where that takes no more than `count`.
 
+    They lie at multiples of `side`, in as many rows and columns as there are windows, so that
+    what stands in a few columns of a slide is not passed over: the sequence R₂ (Roberts, "The
+    Unreasonable Effectiveness of Quasirandom Sequences", 2018).
 
-def _stretches(length: int, count: int) -> list[slice]:
-    middles = (np.arange(count) + 0.5) / count * length
-    starts = sorted({max(int(middle) // _SIDE * _SIDE, 0) for middle in middles})
-    return [slice(start, min(start + _SIDE, length)) for start in starts]
+    Parameters
+    ----------
+    shape : tuple of int
+        (H, W) of the plane.
+    side : int
+        Of the windows, in pixels.
+    count : int
+        Windows at most; some may fall on one place.
+    first : int
+        Where in the sequence to begin, so that planes are looked at in different places.
+
+    Returns
+    -------
+    list of tuple of slice
+        Rows and columns.
+    """
+    most = tuple(-(-extent // side) for extent in shape)
+    if prod(most) <= count:
+        places = set(np.ndindex(*most))
+    else:
+        steps = np.arange(first + 1, first + count + 1)[:, np.newaxis] * _PLASTIC
+        found = (steps % 1 * most).astype(int)
+        places = {(int(row), int(col)) for row, col in found}
+    return [
+        (
+            slice(row * side, min((row + 1) * side, shape[0])),
+            slice(col * side, min((col + 1) * side, shape[1])),
+        )
+        for row, col in sorted(places)
+    ]

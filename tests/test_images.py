@@ -18,6 +18,7 @@ from napari_vlseg.images import (
     ImageView,
     default_channels,
     extract_plane,
+    fixed_contrast,
     leading_axes,
     plane_shape,
     with_channels,
@@ -253,3 +254,10 @@ def test_impossible_views_are_refused() -> None:
             ImageView(contrast=limits)
         with pytest.raises(SettingsError, match="contrast limits"):
             Channel(0, contrast=limits)
+
+
+def test_what_stands_in_few_columns_of_a_slide_counts_for_its_contrast():
+    slide = np.full((1024, 40_960), 240, np.uint8)
+    for start in range(9 * 1024, 40_960, 10 * 1024):  # every tenth column of chunks
+        slide[:, start : start + 1024] = 60
+    assert fixed_contrast(slide, ImageView()).contrast == (60, 240)

@@ -14,7 +14,8 @@ from napari_vlseg.errors import ImageError
 from napari_vlseg.events import Partial, Work
 from napari_vlseg.images import ImageView, leading_axes
 from napari_vlseg.proposals import PostProcess
-from napari_vlseg.ui.blockwise.jobs import Request, RunnerMaker, source_of
+from napari_vlseg.ui.blockwise.folders import forget_old_runs
+from napari_vlseg.ui.blockwise.jobs import Request, RunnerMaker, run_of
 from napari_vlseg.ui.blockwise.overview import Overview, Taking, is_huge
 from napari_vlseg.ui.geometry import image_array, plane_axes
 from napari_vlseg.ui.jobs import ModelSource
@@ -23,7 +24,6 @@ from napari_vlseg.ui.objects import rows_of
 from napari_vlseg.ui.planes import Standing
 from napari_vlseg.workflow.blocks.finishing import rethreshold_blocks
 from napari_vlseg.workflow.blocks.results import BlockResult
-from napari_vlseg.workflow.blocks.segmenting import segment_blocks
 from napari_vlseg.workflow.blocks.sources import BlockSource
 
 if TYPE_CHECKING:
@@ -71,22 +71,10 @@ def overview_job(
         Partial results are in the overview already.
     """
     model = yield from models.get(request.settings)
+    forget_old_runs(request.folder)
     yield from request.whole.look()
-    work = segment_blocks(
-        source_of(request.whole),
-        model,
-        request.prompts,
-        folder=request.folder,
-        planes=request.planes,
-        focus=request.focus,
-        within=request.within,
-        postprocess=request.postprocess,
-        working_scale=request.settings.working_scale,
-        edges=request.settings.edges,
-        cache=cache,
-        runner=make_runner(request.settings, model),
-        out=taking,
-    )
+    runner = make_runner(request.settings, model)
+    work = run_of(request, model, cache, runner, taking)
     return (yield from _taken(work, taking))
 
 

@@ -123,6 +123,33 @@ class Request:
 RunnerMaker = Callable[[ModelSettings, DenseSegmenter], BlockRunner | None]
 
 
+def run_of(
+    request: Request,
+    model: DenseSegmenter,
+    cache: EmbeddingCache | None,
+    runner: BlockRunner | None,
+    out: Any,
+    watch: Callable[[Labelling], None] | None = None,
+) -> Work[BlockResult]:
+    """The run over blocks that a request asks for; `out` takes its labels."""
+    return segment_blocks(
+        source_of(request.whole),
+        model,
+        request.prompts,
+        folder=request.folder,
+        planes=request.planes,
+        focus=request.focus,
+        within=request.within,
+        postprocess=request.postprocess,
+        working_scale=request.settings.working_scale,
+        edges=request.settings.edges,
+        cache=cache,
+        runner=runner,
+        out=out,
+        watch=watch,
+    )
+
+
 def blocks_job(
     models: ModelSource[DenseSegmenter],
     request: Request,
@@ -140,24 +167,9 @@ def blocks_job(
     model = yield from models.get(request.settings)
     forget_old_runs(request.folder)
     yield from request.whole.look()
-    source = source_of(request.whole)
     known: list[Labelling] = []
-    work = segment_blocks(
-        source,
-        model,
-        request.prompts,
-        folder=request.folder,
-        planes=request.planes,
-        focus=request.focus,
-        within=request.within,
-        postprocess=request.postprocess,
-        working_scale=request.settings.working_scale,
-        edges=request.settings.edges,
-        cache=cache,
-        runner=make_runner(request.settings, model),
-        out=_Nowhere(),
-        watch=known.append,
-    )
+    runner = make_runner(request.settings, model)
+    work = run_of(request, model, cache, runner, _Nowhere(), known.append)
     try:
         yield from _handed_over(work, known, gate)
     finally:

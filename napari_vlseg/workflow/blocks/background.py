@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import product
 
 import numpy as np
 
 from napari_vlseg.events import Progress, Work
+from napari_vlseg.stack_contrast import spread_windows
 from napari_vlseg.tiling import TilePlan
 from napari_vlseg.workflow.blocks.sources import BlockSource, Index
 
@@ -113,13 +113,8 @@ def _spread(
     shape: tuple[int, int], planes: Sequence[Index], side: int
 ) -> Iterator[tuple[Index, slice, slice]]:
     """Windows over the planes, evenly."""
-    starts = [np.linspace(0, max(n - side, 0), round(_SAMPLES**0.5)).astype(int) for n in shape]
-    for plane in np.unique(np.linspace(0, len(planes) - 1, 3).astype(int)):
-        for row, col in product(*(map(int, np.unique(places)) for places in starts)):
-            rows, cols = (
-                slice(row, min(row + side, shape[0])),
-                slice(col, min(col + side, shape[1])),
-            )
+    for number, plane in enumerate(np.unique(np.linspace(0, len(planes) - 1, 3).astype(int))):
+        for rows, cols in spread_windows(shape, side, _SAMPLES, number * _SAMPLES):
             yield planes[plane], rows, cols
 
 
