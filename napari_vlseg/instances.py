@@ -31,7 +31,7 @@ _THINNEST = 2.0
 thinner has no waist, only a ragged outline."""
 
 _LOWEST_PROBABILITY = 1e-3
-_OBJECTS_AT_ONCE = 100
+_OBJECTS_AT_ONCE = 50
 
 
 def connected_components(mask: np.ndarray) -> np.ndarray:
