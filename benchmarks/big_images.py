@@ -24,7 +24,7 @@ def write_slide(path: Path, height: int, width: int, tissue: float) -> Any:
     height, width : int
         Pixels.
     tissue : float
-        Share of the pixels that are tissue, in [0, 1]; it lies in bands of rows.
+        Share of the pixels that are tissue, in [0, 1]; in patches of 1,024 pixels.
     """
     rng = np.random.default_rng(0)
     cells = repeated("purple_on_white", CHUNK)
@@ -56,7 +56,7 @@ def repeated(sample: str, side: int) -> np.ndarray:
 def _write(
     path: Path, shape: tuple[int, ...], full: np.ndarray, empty: np.ndarray, share: float
 ) -> Any:
-    """Chunks of what is full, spread evenly among those that are empty.
+    """Chunks of what is full, scattered among those that are empty.
 
     The attribute ``focus`` is the middle of a full chunk near the middle of the image.
     """
@@ -65,17 +65,19 @@ def _write(
     array = zarr.create_array(path, shape=shape, chunks=chunks, dtype=full.dtype, overwrite=True)
     rows, cols = (0, 1) if is_rgb else (1, 2)
     planes = [()] if is_rgb else [(z,) for z in range(shape[0])]
-    due, middle = 0.0, [n // 2 for n in (*shape[: len(planes[0])], shape[rows], shape[cols])]
+    rng, middle = (
+        np.random.default_rng(1),
+        [n // 2 for n in (*shape[: len(planes[0])], shape[rows], shape[cols])],
+    )
     focus: list[int] = []
     for plane in planes:
         for row in range(0, shape[rows], CHUNK):
             for col in range(0, shape[cols], CHUNK):
-                due += share
-                content = full if due >= 1 else empty
+                is_full = rng.random() < share
+                content = full if is_full else empty
                 here = [*plane, row + CHUNK // 2, col + CHUNK // 2]
-                if due >= 1 and (not focus or math.dist(here, middle) < math.dist(focus, middle)):
+                if is_full and (not focus or math.dist(here, middle) < math.dist(focus, middle)):
                     focus = here
-                due -= due >= 1
                 height, width = min(CHUNK, shape[rows] - row), min(CHUNK, shape[cols] - col)
                 array[(*plane, slice(row, row + height), slice(col, col + width))] = content[
                     :height, :width

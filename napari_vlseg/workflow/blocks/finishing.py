@@ -26,6 +26,7 @@ from napari_vlseg.workflow.blocks.stitching import (
 from napari_vlseg.workflow.propose import new_thresholds, table_of
 
 _CHUNK = 512
+_ROWS = 5_000
 
 
 def rethreshold_blocks(
@@ -115,14 +116,15 @@ def finish(labelling: Labelling, out: Any, notices: tuple[str, ...]) -> Work[Blo
     labels = _new_labels(run) if out is None else out
     tables: list[pd.DataFrame] = []
     offset, semantic = 0, labelling.post.mode == "semantic"
-    for place, index in sorted(enumerate(run.planes), key=lambda item: item[1]):
-        yield Progress("writing labels", len(tables), len(run.planes))
+    in_order = sorted(enumerate(run.planes), key=lambda item: item[1])
+    for done, (place, index) in enumerate(in_order):
+        yield Progress("writing labels", done, len(run.planes))
         found = yield from _number(labelling, place, offset)
         if found.stats and not semantic:
             offset = found.stats[-1].label
         _check_room(labels, max((stat.label for stat in found.stats), default=0))
         areas = yield from _write(labelling, place, index, found, labels)
-        tables.append(_table(labelling, index, found, areas))
+        tables += yield from _tables(labelling, index, found, areas)
     yield Progress("writing labels", len(run.planes), len(run.planes))
     objects = _of_all_planes(tables, semantic)
     return BlockResult(labels, objects, labelling.thresholds, labelling.post, run, notices)
@@ -133,6 +135,7 @@ def _number(labelling: Labelling, place: int, offset: int) -> Work[PlaneObjects]
     run = labelling.run
     facts: dict[int, BlockObjects] = {}
     for number in sorted(run.blocks):
+        yield Progress("joining blocks", number, len(run.grid))
         found = labelling.objects(place, number)
         facts[number] = replace(found, labels=np.zeros((0, 0), np.int32))
     stitcher = None
@@ -164,15 +167,22 @@ def _write(
     return areas
 
 
-def _table(
+def _tables(
     labelling: Labelling, index: tuple[int, ...], found: PlaneObjects, areas: Mapping[int, int]
-) -> pd.DataFrame:
-    run = labelling.run
+) -> Work[list[pd.DataFrame]]:
+    """The objects of a plane, in parts, so that a run of many can be stopped in between."""
+    run, plane = labelling.run, ",".join(map(str, index))
     stats = found.stats
     if run.shape != run.grid.shape:
         stats = [ObjectStats(s.label, s.class_index, s.score, areas.get(s.label, 0)) for s in stats]
-    table = table_of(stats, run.prompts, labelling.thresholds, run.model, found.uncertainties)
-    return table.assign(plane=",".join(map(str, index)))
+    tables = []
+    for start in range(0, max(len(stats), 1), _ROWS):
+        part = slice(start, start + _ROWS)
+        uncertain = found.uncertainties[part]
+        table = table_of(stats[part], run.prompts, labelling.thresholds, run.model, uncertain)
+        tables.append(table.assign(plane=plane))
+        yield Progress("listing objects", start, len(stats))
+    return tables
 
 
 def _of_all_planes(tables: Sequence[pd.DataFrame], semantic: bool) -> pd.DataFrame:
